@@ -1,0 +1,21 @@
+// Package format holds the containers that image opens: one file and one directory of
+// samples under testdata for each. A format is an [image.Format] value; [All] lists them.
+//
+// To add one: write name.go with the value, put samples into testdata/NAME, add a line to
+// the list. A test fails by name when the samples are missing.
+package format
+
+import (
+	"slices"
+
+	"github.com/vesalius-project/vesalius/internal/image"
+)
+
+// all is in the order in which formats are tried at one place: file systems and partition
+// tables before what may also match by chance.
+var all = []*image.Format{
+	elf,
+}
+
+// All returns every format, in the order in which they are tried.
+func All() []*image.Format { return slices.Clone(all) }
