@@ -1,0 +1,118 @@
+// Package firmware is the witness that reads an image: it turns the tree of files that
+// package image opens into facts.
+//
+// It works in two steps. While the contents stream by, every file is looked at once, for
+// itself: a [Trace] keeps what its bytes show, whatever its name (digest, type, hardening,
+// keys, secrets, addresses, component evidence, small texts). Traces depend on the content
+// alone, so they can be cached. Then the inspectors see each root file system as a whole,
+// [Root], and state facts: one inspector a file, all in one list.
+//
+// Nothing of the image is executed, and no rule is known here: what is bad is for the
+// rulebook to say. Secrets are masked before they enter a fact.
+package firmware
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/image"
+)
+
+// Options say how [Examine] works.
+type Options struct {
+	Image  image.Options
+	At     time.Time // the date of the assessment: certificates expire against it
+	Vendor string    // the device's maker, where it is known
+}
+
+// Result is what the witness has to say.
+type Result struct {
+	Image    *image.Image
+	Roots    []*Root
+	Facts    fact.Set
+	Coverage []fact.Coverage
+	Gaps     []fact.Gap
+}
+
+// Input is what is examined: a blob, or a directory of the machine as nodes.
+type Input struct {
+	Name  string // base name
+	Blob  *image.Blob
+	Nodes []*image.Node
+}
+
+// inspector states facts of some kinds about one root.
+type inspector struct {
+	name  string
+	kinds []fact.Kind // the kinds it is a witness for
+	look  func(r *Root)
+}
+
+// inspectors, in the order in which they run: later ones may read the facts of earlier
+// ones through Root.Facts.
+var inspectors = []inspector{
+	device,
+}
+
+// Examine opens the input and states the facts that are in it.
+func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
+	c := newCollector(o)
+	var im *image.Image
+	var err error
+	if in.Nodes != nil {
+		im, err = image.OpenTree(ctx, in.Name, in.Nodes, c, o.Image)
+	} else {
+		im, err = image.Open(ctx, in.Name, in.Blob, c, o.Image)
+	}
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Image: im, Roots: c.roots(im)}
+	source := fact.Source{Witness: fact.Firmware, Input: in.Name}
+	for _, r := range res.Roots {
+		r.source, r.budget, r.options = source, o.Image.Budget, o
+		for _, i := range inspectors {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			i.look(r)
+		}
+		res.Facts.Merge(&r.Facts)
+	}
+	res.Gaps = c.gaps(im, res.Roots)
+	res.Coverage = coverage(source, res.Roots, res.Gaps)
+	res.Facts.Sort()
+	return res, nil
+}
+
+// coverage says for each root and kind how well the inspectors could see.
+func coverage(source fact.Source, roots []*Root, gaps []fact.Gap) []fact.Coverage {
+	var out []fact.Coverage
+	for _, r := range roots {
+		for _, k := range fact.Kinds() {
+			if !slices.ContainsFunc(inspectors, func(i inspector) bool { return slices.Contains(i.kinds, k) }) {
+				continue
+			}
+			c := fact.Coverage{Source: source, Root: r.Role, Kind: k, Level: "full"}
+			for _, g := range gaps {
+				if g.Root == r.Role && !g.Reservation && slices.Contains(g.Hides, k) {
+					c.Level, c.Gaps = "partial", append(c.Gaps, g.ID)
+				}
+			}
+			if why, ok := r.blind[k]; ok {
+				c.Level, c.Why = why.level, why.why
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// blind is a statement that a kind could not be seen fully in a root.
+type blind struct{ level, why string }
+
+// Budget returns the job's budget, for inspectors that spend (password trials).
+func (r *Root) Budget() *budget.Budget { return r.budget }

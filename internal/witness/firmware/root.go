@@ -1,0 +1,187 @@
+package firmware
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/image"
+)
+
+// Root is one file tree that a system, a container or a data partition sees as its own.
+type Root struct {
+	Role  string // system, recovery, initramfs, rescue, data:NAME, container:NAME, chroot:PATH, loose (files of no root: raw regions, boot partitions)
+	Layer *image.Layer
+	Facts fact.Set // what the inspectors have stated so far
+
+	files  map[string]*File // by path within the root
+	sorted []*File
+	kids   map[string][]*File // directory -> entries
+
+	source  fact.Source
+	budget  *budget.Budget
+	options Options
+	blind   map[fact.Kind]blind
+}
+
+// File is one entry of a root.
+type File struct {
+	Path  string // absolute within the root
+	Node  *image.Node
+	Trace *Trace // what its content shows; nil for what is no regular file or was not read
+	Place fact.Place
+}
+
+// Files returns every entry in the order of the paths.
+func (r *Root) Files() []*File { return r.sorted }
+
+// Lookup returns the entry at a path, following links of every part within the root as a
+// kernel would, or nil. Loops and dangling links give nil.
+func (r *Root) Lookup(p string) *File { return r.lookup(path.Clean("/"+p), 0) }
+
+func (r *Root) lookup(p string, hops int) *File {
+	if hops > 40 {
+		return nil
+	}
+	if f, ok := r.files[p]; ok {
+		if f.Node.Kind != image.Symlink {
+			return f
+		}
+		return r.lookup(resolve(p, f.Node.Target), hops+1)
+	}
+	if p == "/" {
+		return nil
+	}
+	// A link among the parents?
+	for dir := path.Dir(p); dir != "/"; dir = path.Dir(dir) {
+		if f, ok := r.files[dir]; ok && f.Node.Kind == image.Symlink {
+			return r.lookup(path.Clean(resolve(dir, f.Node.Target)+p[len(dir):]), hops+1)
+		}
+	}
+	return nil
+}
+
+func resolve(at, target string) string {
+	if path.IsAbs(target) {
+		return path.Clean(target)
+	}
+	return path.Join(path.Dir(at), target)
+}
+
+// Entry returns the entry at a path itself, a link as a link, or nil.
+func (r *Root) Entry(p string) *File { return r.files[p] }
+
+// Text returns the content of the text file at a path, links followed, and whether there
+// is one. A file larger than [MaxText] is not kept as text.
+func (r *Root) Text(p string) (string, bool) {
+	f := r.Lookup(p)
+	if f == nil || f.Trace == nil || f.Trace.Text == nil {
+		return "", false
+	}
+	return *f.Trace.Text, true
+}
+
+// Dir returns the entries directly in a directory, links followed, in the order of the
+// names.
+func (r *Root) Dir(p string) []*File {
+	if f := r.Lookup(p); f != nil {
+		p = f.Path
+	}
+	return r.kids[path.Clean(p)]
+}
+
+// Glob returns the entries whose path matches any of the patterns (path.Match, and ** for
+// any number of directories), in the order of the paths.
+func (r *Root) Glob(patterns ...string) []*File {
+	var out []*File
+	for _, f := range r.sorted {
+		if slices.ContainsFunc(patterns, func(p string) bool { return match(p, f.Path) }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// match is path.Match with ** for any number of path elements, none included.
+func match(pattern, p string) bool {
+	head, tail, any := strings.Cut(pattern, "**")
+	if !any {
+		ok, _ := path.Match(pattern, p)
+		return ok
+	}
+	if !strings.HasPrefix(p, head) {
+		return false
+	}
+	tail = strings.TrimPrefix(tail, "/")
+	rest := p[len(head):]
+	if tail == "" {
+		return true
+	}
+	for {
+		if match(tail, rest) {
+			return true
+		}
+		i := strings.IndexByte(rest, '/')
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// Add states facts: it fills in their source and root. A fact must have its place.
+func (r *Root) Add(facts ...fact.Fact) {
+	for _, f := range facts {
+		h := f.Header()
+		h.Source, h.Root = r.source, r.Role
+		r.Facts.Add(f)
+	}
+}
+
+// Blind states that facts of a kind could be seen only partly, or not at all, and why.
+func (r *Root) Blind(k fact.Kind, level, why string) {
+	if r.blind == nil {
+		r.blind = map[fact.Kind]blind{}
+	}
+	r.blind[k] = blind{level, why}
+}
+
+// At returns the place of a line of a file; 0 is the file as a whole.
+func (f *File) At(line int) fact.Place {
+	p := f.Place
+	p.Line = line
+	return p
+}
+
+// Regular reports whether f is a regular file.
+func (f *File) Regular() bool { return f.Node.Kind == image.File }
+
+// WorldWritable reports whether every user may change the file.
+func (f *File) WorldWritable() bool {
+	return f.Node.Mode&0o002 != 0 && (f.Node.Kind == image.File || f.Node.Kind == image.Dir && f.Node.Mode&0o1000 == 0)
+}
+
+// WorldReadable reports whether every user may read the file.
+func (f *File) WorldReadable() bool { return f.Node.Mode&0o004 != 0 }
+
+// newRoot indexes files as a root.
+func newRoot(role string, l *image.Layer, files []*File) *Root {
+	r := &Root{Role: role, Layer: l, files: make(map[string]*File, len(files)), kids: map[string][]*File{}}
+	for _, f := range files {
+		r.files[f.Path] = f
+	}
+	for _, f := range r.files {
+		r.sorted = append(r.sorted, f)
+	}
+	slices.SortFunc(r.sorted, func(a, b *File) int { return cmp.Compare(a.Path, b.Path) })
+	for _, f := range r.sorted {
+		if f.Path != "/" {
+			d := path.Dir(f.Path)
+			r.kids[d] = append(r.kids[d], f)
+		}
+	}
+	return r
+}
