@@ -20,6 +20,11 @@ import (
 // ErrNot is what a Format's Open returns for bytes that are not of the format.
 var ErrNot = errors.New("not of this format")
 
+// ErrUnsupported is what a Format's Open returns (perhaps wrapped) for bytes that are of
+// the format for certain, but that nothing here reads: the gap then says so, instead of
+// calling them damaged.
+var ErrUnsupported = errors.New("no reader for it")
+
 // engine is one run of Open.
 type engine struct {
 	ctx     context.Context
@@ -93,7 +98,8 @@ func (e *engine) carve(h *holder, b *Blob) {
 	}
 	if h.inFile && !firmwareName(h.base) {
 		if damaged != "" {
-			e.gap(h, 0, b.Size(), "damaged", damaged)
+			kind, _, _ := strings.Cut(damaged, " ")
+			e.gap(h, 0, b.Size(), kind, damaged)
 		}
 		return
 	}
@@ -133,7 +139,7 @@ func (e *engine) start(h *holder, b *Blob) (end int64, damaged string) {
 			return l.Size, ""
 		}
 		if !errors.Is(err, ErrNot) && damaged == "" {
-			damaged = fmt.Sprintf("damaged %s: %v", f.Name, err)
+			damaged = refusal(err) + fmt.Sprintf(" %s: %v", f.Name, err)
 		}
 	}
 	return 0, damaged
@@ -152,13 +158,22 @@ func (e *engine) openAt(h *holder, hit hit, b *Blob) (l *Layer, damaged string) 
 			return l, ""
 		}
 		if !errors.Is(err, ErrNot) && !f.Leaf && damaged == "" {
-			damaged = fmt.Sprintf("damaged %s at %#x: %v", f.Name, hit.at, err)
+			damaged = refusal(err) + fmt.Sprintf(" %s at %#x: %v", f.Name, hit.at, err)
 		}
 	}
 	return nil, damaged
 }
 
-// startsWith reports whether one of the magics of f lies where it should, if f has any.
+// refusal is the word for a format that was recognised but not opened.
+func refusal(err error) string {
+	if errors.Is(err, ErrUnsupported) {
+		return "unsupported"
+	}
+	return "damaged"
+}
+
+// startsWith reports whether one of the magics of f lies where it should, if f has any at
+// a fixed place.
 func startsWith(f *Format, b *Blob) bool {
 	fixed := false
 	for _, m := range f.Magic {
@@ -170,7 +185,7 @@ func startsWith(f *Format, b *Blob) bool {
 			return true
 		}
 	}
-	return !fixed && len(f.Magic) == 0
+	return !fixed
 }
 
 // open asks a format for what lies at an offset of b.
@@ -410,7 +425,7 @@ func (e *engine) unknown(h *holder, b *Blob, from, to int64, damaged string) {
 		return
 	}
 	why := damaged
-	kind := "damaged"
+	kind, _, _ := strings.Cut(damaged, " ")
 	if why == "" {
 		why = describe(region)
 		kind = "opaque"

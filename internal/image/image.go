@@ -29,7 +29,8 @@ type Format struct {
 	Limits string // what of it is not read; empty when all is
 
 	// Magic lists what tells the format, any of them. A format without magic is tried at
-	// the start of an input only.
+	// the start of an input, part or file only, one whose magics are all Anywhere there
+	// as well.
 	Magic []Magic
 
 	// Weak says that the magic is so short that it is believed only at the start of an
@@ -46,7 +47,7 @@ type Format struct {
 	// Open reads the format from the start of in. It returns [ErrNot] (perhaps wrapped)
 	// when the bytes are not of the format after all; any other error means that they
 	// are and that nothing of them could be read: the region becomes a gap with that
-	// reason. What is damaged in parts returns the readable parts, with Gaps.
+	// reason (see [ErrUnsupported]). What is damaged in parts returns the readable parts, with Gaps.
 	// Open reads headers and lists only: contents are read through Node and Part.
 	Open func(in *Input) (*Content, error)
 }
