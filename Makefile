@@ -1,1 +1,50 @@
-GO ?= go
+# make check   build, vet, lint, floors, and the tests that need nothing but Go
+# make test    everything: sets up what the tests need (apt as root), then runs all
+# make bench   the measurements of doc/performance.md
+# make fuzz    a short run of every fuzz target (FUZZTIME=30s each)
+# make accuracy, make signatures-check   the measurements of doc/accuracy*.md
+
+GO       ?= go
+FUZZTIME ?= 20s
+export CGO_ENABLED = 0
+
+.PHONY: build check lint test setup bench fuzz accuracy signatures-check docs
+
+build:
+	$(GO) build -trimpath -ldflags '-s -w' -o vesalius ./cmd/vesalius
+
+check: lint
+	$(GO) build ./...
+	$(GO) vet ./...
+	GOOS=linux GOARCH=arm64 $(GO) build ./...
+	GOOS=windows GOARCH=amd64 $(GO) build ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	$(GO) test ./...
+
+lint:
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; \
+	elif [ -x "$$($(GO) env GOPATH)/bin/golangci-lint" ]; then "$$($(GO) env GOPATH)/bin/golangci-lint" run ./...; \
+	else echo "lint: golangci-lint is not installed: skipped (make setup installs it)"; fi
+
+setup:
+	.ci/setup
+
+test: setup
+	$(GO) vet ./...
+	$(GO) test ./...
+	CGO_ENABLED=1 $(GO) test -race ./internal/... ./cmd/...
+
+bench:
+	.ci/bench
+
+fuzz:
+	.ci/fuzz $(FUZZTIME)
+
+accuracy:
+	$(GO) test ./examples -run TestReplicas -count=1 -accuracy doc/accuracy-replicas.md
+
+signatures-check:
+	$(GO) run ./internal/component/check
+
+docs:
+	$(GO) test ./... -run 'Current|Golden|Documented' -update
