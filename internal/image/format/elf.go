@@ -62,7 +62,11 @@ func openELF(in *image.Input) (*image.Content, error) {
 		return nil
 	}
 	phSize, shSize := half(42, 54), half(46, 58)
-	if half(44, 56) > 0 && phSize < 32 || half(48, 60) > 0 && shSize < 40 {
+	phLeast, shLeast := int64(32), int64(40)
+	if wide {
+		phLeast, shLeast = 56, 64
+	}
+	if half(44, 56) > 0 && phSize < phLeast || half(48, 60) > 0 && shSize < shLeast {
 		return nil, image.ErrNot
 	}
 	if err := table(word(h, 28, 32), phSize, half(44, 56), 4, 16, 8, 32, func([]byte) bool { return false }); err != nil {

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Makes the samples of disk file systems, partition tables and boot images anew, beside
+# this script. Needs root (device nodes) and Debian's e2fsprogs, genext2fs, dosfstools,
+# mtools, fdisk, gdisk, u-boot-tools, device-tree-compiler, xorriso, erofs-utils,
+# android-sdk-libsparse-utils, cryptsetup-bin, lvm2, python3.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export SOURCE_DATE_EPOCH=1700000000 E2FSPROGS_FAKE_TIME=1700000000 MTOOLS_SKIP_CHECK=1 TZ=UTC
+
+# pack keeps a sample compressed, since most of it is empty space.
+pack() { gzip -9nc "$1" >"$here/$2.packed"; }
+
+# The tree that all file systems hold.
+mkdir -p tree/bin tree/dev tree/etc/deep/er tree/empty
+printf 'root:x:0:0:root:/root:/bin/sh\n' >tree/etc/passwd
+python3 - <<'EOF'
+import os, random
+random.seed(1)
+text = b"".join(b"%d the quick brown fox %d\n" % (i, i * i % 97) for i in range(600))
+open("tree/etc/long.txt", "wb").write(text)
+open("tree/bin/tool", "wb").write(random.randbytes(5000))
+with open("tree/etc/deep/er/sparse.dat", "wb") as f:
+    f.write(b"begin")
+    f.seek(30000)
+    f.write(b"end")
+open("tree/etc/deep/er/" + "a-rather-long-name-" * 4 + "é", "wb").write(b"x")
+open("tree/empty.txt", "wb").close()
+EOF
+chmod 4755 tree/bin/tool
+ln -s tool tree/bin/link
+ln -s "$(printf 'long/%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)target" tree/bin/slow
+ln tree/etc/passwd tree/etc/passwd-
+mknod tree/dev/console c 5 1
+mknod tree/dev/mmcblk b 179 300
+mkfifo tree/dev/initctl
+chown -h 1000:100000 tree/etc/long.txt
+python3 - <<'EOF'
+import os
+os.setxattr("tree/bin/tool", "user.note", b"measured")
+os.setxattr("tree/bin/tool", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+os.setxattr("tree/etc/passwd", "user.big", b"v" * 110)
+EOF
+find tree -exec touch -h -d @1600000000 {} +
+
+ext() { # NAME BLOCKS OPTIONS...
+	name=$1 blocks=$2
+	shift 2
+	mke2fs -q -F -U 01234567-89ab-cdef-0123-456789abcdef -E hash_seed=01234567-89ab-cdef-0123-456789abcdef -L "$name" "$@" -d tree "$name.img" "$blocks"
+	pack "$name.img" "ext/$name.img"
+}
+mkdir -p "$here/ext"
+ext ext2 256 -t ext2 -b 1024 -I 128 -r 1
+ext ext3 2200 -t ext3 -b 1024 -I 256
+ext ext4 256 -t ext4 -b 4096 -I 256 -O ^has_journal
+ext inline 512 -t ext4 -b 1024 -I 256 -O inline_data,^has_journal,metadata_csum,64bit
+ext metabg 10240 -t ext4 -b 1024 -g 256 -N 512 -O meta_bg,^resize_inode,^has_journal,^flex_bg
+cp inline.img damaged.img
+debugfs -w -R 'set_inode_field /etc/long.txt block[5] 0x41414141' damaged.img 2>/dev/null
+debugfs -w -R 'set_inode_field /bin/tool flags 0x80800' damaged.img 2>/dev/null
+debugfs -w -R 'set_inode_field /etc/deep flags 0x10000800' damaged.img 2>/dev/null
+debugfs -w -R 'feature needs_recovery' damaged.img 2>/dev/null >&2
+pack damaged.img ext/damaged.img
+genext2fs -b 128 -N 64 -d tree genext2fs.img -f -z 2>/dev/null
+pack genext2fs.img ext/genext2fs.img
