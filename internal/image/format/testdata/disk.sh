@@ -65,3 +65,30 @@ debugfs -w -R 'feature needs_recovery' damaged.img 2>/dev/null >&2
 pack damaged.img ext/damaged.img
 genext2fs -b 128 -N 64 -d tree genext2fs.img -f -z 2>/dev/null
 pack genext2fs.img ext/genext2fs.img
+
+# Partition tables: a small ext2 in a partition, a text between two partitions.
+mkdir -p "$here/mbr" "$here/gpt" small/etc
+echo 'v1.2' >small/etc/version
+touch -d @1600000000 small/etc/version small/etc small
+mke2fs -q -F -t ext2 -b 1024 -N 16 -U 01234567-89ab-cdef-0123-456789abcdef -E hash_seed=01234567-89ab-cdef-0123-456789abcdef -r 1 -d small small.img 64
+truncate -s 1M disk.img
+printf 'label: dos\nlabel-id: 0x12345678\nunit: sectors\nstart=64,size=128,type=83,bootable\nstart=256,size=1024,type=5\nstart=258,size=128,type=c\nstart=512,size=64,type=82\nstart=1400,size=200,type=da\n' |
+	sfdisk -q disk.img
+dd status=none if=small.img of=disk.img bs=512 seek=64 conv=notrunc
+echo 'U-Boot 2021.01 lies here' | dd status=none of=disk.img bs=512 seek=16 conv=notrunc
+pack disk.img mbr/disk.img
+head -c 720000 disk.img >cut.img
+pack cut.img mbr/cut.img
+gpt() { # NAME
+	truncate -s 512K "$1"
+	sgdisk -a 1 -U 11111111-2222-3333-4444-555555555555 -n 1:64:191 -c 1:rootfs_a -t 1:8300 -n 2:256:300 -c 2:'env ä' -t 2:3DE21764-95BD-54BD-A5C3-4ABE786F38A8 \
+		-n 3:400:450 -t 3:EF00 -A 3:set:2 -u 1:R -u 1:11111111-2222-3333-4444-000000000001 -u 2:11111111-2222-3333-4444-000000000002 -u 3:11111111-2222-3333-4444-000000000003 "$1" >/dev/null
+	dd status=none if=small.img of="$1" bs=512 seek=64 conv=notrunc
+	echo 'SPL lies here' | dd status=none of="$1" bs=512 seek=48 conv=notrunc
+}
+gpt gpt.img
+pack gpt.img gpt/disk.img
+printf 'X' | dd status=none of=gpt.img bs=1 seek=600 conv=notrunc
+pack gpt.img mbr/bad-backup.img
+printf 'XXXXXXXX' | dd status=none of=gpt.img bs=1 seek=512 conv=notrunc
+pack gpt.img mbr/backup-only.img
