@@ -17,7 +17,8 @@ var ext = &image.Format{
 	Class: "filesystem",
 	Where: "Linux devices with eMMC, SD or a disk: monitors, gateways, imaging consoles",
 	Spec: "Linux kernel documentation, filesystems/ext4. Attributes: kind (ext2, ext3, ext4), uuid, label, last_mounted, block_size, " +
-		"state (clean, not clean, errors), needs_recovery (true: the journal holds writes that are not in the tree)",
+		"state (clean, not clean, errors), needs_recovery (true: the journal holds writes that are not in the tree), " +
+		"missing (bytes that the file system has and the image lacks)",
 	Limits: "the journal is not replayed; files encrypted by fscrypt and compressed by e2compr are named, not read",
 	Magic:  []image.Magic{{Offset: 0x438, Bytes: "\x53\xef"}},
 	Open:   openExt,
@@ -87,7 +88,8 @@ func openExt(in *image.Input) (*image.Content, error) {
 		return nil, fmt.Errorf("root directory: mode %#o is no directory: %w", root.mode(), image.ErrNot)
 	}
 	if x.content.Size > in.Size() {
-		x.gap("", in.Size(), x.content.Size-in.Size(), fmt.Errorf("cut off: the superblock says %d bytes, there are %d", x.content.Size, in.Size()))
+		// Often only free blocks are left off; files that miss theirs say so themselves.
+		x.content.Attributes["missing"] = strconv.FormatInt(x.content.Size-in.Size(), 10)
 		x.content.Size = in.Size()
 	}
 	if le32(x.sb[0x64:])&extMetadataCsum != 0 && x.sb[0x175] == 1 {

@@ -17,6 +17,10 @@ var all = []*image.Format{
 	ext,
 	gpt,
 	mbr,
+	uimage,
+	fit,
+	dtb,
+	ubootEnv,
 	elf,
 }
 

@@ -92,3 +92,85 @@ printf 'X' | dd status=none of=gpt.img bs=1 seek=600 conv=notrunc
 pack gpt.img mbr/bad-backup.img
 printf 'XXXXXXXX' | dd status=none of=gpt.img bs=1 seek=512 conv=notrunc
 pack gpt.img mbr/backup-only.img
+
+# U-Boot: legacy images, image trees, device trees, environments.
+mkdir -p "$here/uimage" "$here/fit" "$here/dtb" "$here/uboot-env"
+python3 - <<'EOF'
+import random
+random.seed(2)
+open("kernel", "wb").write(b"kernel " * 100 + random.randbytes(1000))
+open("script.txt", "w").write("setenv bootargs console=ttyS0\nbootm 0x80000000\n")
+EOF
+mkimage -A arm -O linux -T kernel -C none -a 80008000 -e 80008000 -n 'Linux-5.10.0' -d kernel "$here/uimage/kernel.img" >/dev/null
+mkimage -A mips -O linux -T multi -C none -n 'kernel and root' -d kernel:small.img:script.txt multi.img >/dev/null
+pack multi.img uimage/multi.img
+mkimage -A arm64 -T script -n 'boot script' -d script.txt "$here/uimage/boot.scr" >/dev/null
+{
+	printf 'junk that comes before '
+	cat "$here/uimage/kernel.img"
+	printf 'and after'
+} >"$here/uimage/amid.img"
+head -c 900 "$here/uimage/kernel.img" >"$here/uimage/cut.img"
+
+cat >board.dts <<'EOF'
+/dts-v1/;
+/ {
+	model = "Example Pump Rev B"; compatible = "example,pump", "fsl,imx6ul";
+	#address-cells = <1>; #size-cells = <1>;
+	chosen { bootargs = "console=ttymxc0,115200 root=/dev/mtdblock3"; stdout-path = "serial0:115200n8"; };
+	flash@0 { reg = <0 0x1000000>; partitions { compatible = "fixed-partitions"; #address-cells = <1>; #size-cells = <1>;
+		partition@0 { label = "u-boot"; reg = <0 0x40000>; read-only; };
+		partition@40000 { label = "u-boot-env"; reg = <0x40000 0x10000>; };
+		data@50000 { reg = <0x50000 0xfb0000>; }; }; };
+};
+EOF
+dtc -q -O dtb -o "$here/dtb/board.dtb" board.dts
+cat >control.dts <<'EOF'
+/dts-v1/;
+/ { model = "control"; };
+EOF
+dtc -q -O dtb -o control.dtb control.dts
+cp "$here/dtb/board.dtb" board.dtb
+cat >image.its <<'EOF'
+/dts-v1/;
+/ {
+	description = "pump 2.1"; #address-cells = <1>;
+	images {
+		kernel-1 { description = "Linux"; data = /incbin/("kernel"); type = "kernel"; arch = "arm"; os = "linux"; compression = "none";
+			load = <0x80008000>; entry = <0x80008000>; hash-1 { algo = "sha256"; }; };
+		fdt-1 { data = /incbin/("board.dtb"); type = "flat_dt"; arch = "arm"; compression = "none"; hash-1 { algo = "crc32"; }; };
+		root { data = /incbin/("small.img"); type = "filesystem"; compression = "none"; };
+		boot { data = /incbin/("script.txt"); type = "script"; compression = "none"; };
+	};
+	configurations { default = "conf-1"; conf-1 { kernel = "kernel-1"; fdt = "fdt-1";
+		signature { algo = "sha256,rsa2048"; key-name-hint = "dev"; sign-images = "kernel", "fdt"; }; }; };
+};
+EOF
+mkdir keys
+openssl genrsa -out keys/dev.key 2048 2>/dev/null
+openssl req -batch -new -x509 -key keys/dev.key -out keys/dev.crt 2>/dev/null
+mkimage -f image.its plain.itb >/dev/null
+cp plain.itb unsigned.itb
+mkimage -F -k keys -K control.dtb -r plain.itb >/dev/null
+cp control.dtb "$here/dtb/control.dtb"
+pack plain.itb fit/signed.itb
+mkimage -E -f image.its external.itb >/dev/null
+pack external.itb fit/external.itb
+
+cat >env.txt <<'EOF'
+baudrate=115200
+bootargs=console=ttyS0,115200 root=/dev/mtdblock2
+bootcmd=run a; bootm 0x9f050000
+bootdelay=3
+serverip=192.168.1.10
+EOF
+mkenvimage -s 0x1000 -p 0xff -o "$here/uboot-env/whole.bin" env.txt
+mkenvimage -b -s 0x1000 -p 0x00 -o big.bin env.txt
+mkenvimage -r -s 0x2000 -o redundant.bin env.txt
+{
+	head -c 4096 /dev/zero | tr '\0' 'u'
+	cat big.bin redundant.bin redundant.bin
+	head -c 4096 /dev/zero | tr '\0' '\377'
+	printf 'default\0bootcmd=bootm\0bootdelay=5\0\0'
+} >flash.bin
+pack flash.bin uboot-env/flash.bin
