@@ -15,6 +15,8 @@ import (
 // tables before what may also match by chance.
 var all = []*image.Format{
 	ext,
+	iso9660,
+	fat,
 	gpt,
 	mbr,
 	uimage,

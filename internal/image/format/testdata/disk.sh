@@ -10,8 +10,17 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 export SOURCE_DATE_EPOCH=1700000000 E2FSPROGS_FAKE_TIME=1700000000 MTOOLS_SKIP_CHECK=1 TZ=UTC
 
-# pack keeps a sample compressed, since most of it is empty space.
-pack() { gzip -9nc "$1" >"$here/$2.packed"; }
+# keep and pack make a file a sample, pack a compressed one since most of it is empty
+# space. A sample that is there stays, for not all tools write the same bytes twice:
+# remove it to renew it.
+keep() { # FILE SAMPLE
+	mkdir -p "$here/${2%/*}"
+	[ -e "$here/$2" ] || cp "$1" "$here/$2"
+}
+pack() { # FILE SAMPLE
+	mkdir -p "$here/${2%/*}"
+	[ -e "$here/$2.packed" ] || gzip -9nc "$1" >"$here/$2.packed"
+}
 
 # The tree that all file systems hold.
 mkdir -p tree/bin tree/dev tree/etc/deep/er tree/empty
@@ -51,7 +60,6 @@ ext() { # NAME BLOCKS OPTIONS...
 	mke2fs -q -F -U 01234567-89ab-cdef-0123-456789abcdef -E hash_seed=01234567-89ab-cdef-0123-456789abcdef -L "$name" "$@" -d tree "$name.img" "$blocks"
 	pack "$name.img" "ext/$name.img"
 }
-mkdir -p "$here/ext"
 ext ext2 256 -t ext2 -b 1024 -I 128 -r 1
 ext ext3 2200 -t ext3 -b 1024 -I 256
 ext ext4 256 -t ext4 -b 4096 -I 256 -O ^has_journal
@@ -67,7 +75,7 @@ genext2fs -b 128 -N 64 -d tree genext2fs.img -f -z 2>/dev/null
 pack genext2fs.img ext/genext2fs.img
 
 # Partition tables: a small ext2 in a partition, a text between two partitions.
-mkdir -p "$here/mbr" "$here/gpt" small/etc
+mkdir -p small/etc
 echo 'v1.2' >small/etc/version
 touch -d @1600000000 small/etc/version small/etc small
 mke2fs -q -F -t ext2 -b 1024 -N 16 -U 01234567-89ab-cdef-0123-456789abcdef -E hash_seed=01234567-89ab-cdef-0123-456789abcdef -r 1 -d small small.img 64
@@ -94,23 +102,26 @@ printf 'XXXXXXXX' | dd status=none of=gpt.img bs=1 seek=512 conv=notrunc
 pack gpt.img mbr/backup-only.img
 
 # U-Boot: legacy images, image trees, device trees, environments.
-mkdir -p "$here/uimage" "$here/fit" "$here/dtb" "$here/uboot-env"
 python3 - <<'EOF'
 import random
 random.seed(2)
 open("kernel", "wb").write(b"kernel " * 100 + random.randbytes(1000))
 open("script.txt", "w").write("setenv bootargs console=ttyS0\nbootm 0x80000000\n")
 EOF
-mkimage -A arm -O linux -T kernel -C none -a 80008000 -e 80008000 -n 'Linux-5.10.0' -d kernel "$here/uimage/kernel.img" >/dev/null
+mkimage -A arm -O linux -T kernel -C none -a 80008000 -e 80008000 -n 'Linux-5.10.0' -d kernel kernel.img >/dev/null
+keep kernel.img uimage/kernel.img
 mkimage -A mips -O linux -T multi -C none -n 'kernel and root' -d kernel:small.img:script.txt multi.img >/dev/null
 pack multi.img uimage/multi.img
-mkimage -A arm64 -T script -n 'boot script' -d script.txt "$here/uimage/boot.scr" >/dev/null
+mkimage -A arm64 -T script -n 'boot script' -d script.txt boot.scr >/dev/null
+keep boot.scr uimage/boot.scr
 {
 	printf 'junk that comes before '
-	cat "$here/uimage/kernel.img"
+	cat kernel.img
 	printf 'and after'
-} >"$here/uimage/amid.img"
-head -c 900 "$here/uimage/kernel.img" >"$here/uimage/cut.img"
+} >amid.img
+keep amid.img uimage/amid.img
+head -c 900 kernel.img >cutkernel.img
+keep cutkernel.img uimage/cut.img
 
 cat >board.dts <<'EOF'
 /dts-v1/;
@@ -124,13 +135,13 @@ cat >board.dts <<'EOF'
 		data@50000 { reg = <0x50000 0xfb0000>; }; }; };
 };
 EOF
-dtc -q -O dtb -o "$here/dtb/board.dtb" board.dts
+dtc -q -O dtb -o board.dtb board.dts
+keep board.dtb dtb/board.dtb
 cat >control.dts <<'EOF'
 /dts-v1/;
 / { model = "control"; };
 EOF
 dtc -q -O dtb -o control.dtb control.dts
-cp "$here/dtb/board.dtb" board.dtb
 cat >image.its <<'EOF'
 /dts-v1/;
 / {
@@ -152,7 +163,7 @@ openssl req -batch -new -x509 -key keys/dev.key -out keys/dev.crt 2>/dev/null
 mkimage -f image.its plain.itb >/dev/null
 cp plain.itb unsigned.itb
 mkimage -F -k keys -K control.dtb -r plain.itb >/dev/null
-cp control.dtb "$here/dtb/control.dtb"
+keep control.dtb dtb/control.dtb
 pack plain.itb fit/signed.itb
 mkimage -E -f image.its external.itb >/dev/null
 pack external.itb fit/external.itb
@@ -164,7 +175,9 @@ bootcmd=run a; bootm 0x9f050000
 bootdelay=3
 serverip=192.168.1.10
 EOF
-mkenvimage -s 0x1000 -p 0xff -o "$here/uboot-env/whole.bin" env.txt
+mkenvimage -s 0x1000 -p 0xff -o whole.bin env.txt
+chmod 644 whole.bin
+keep whole.bin uboot-env/whole.bin
 mkenvimage -b -s 0x1000 -p 0x00 -o big.bin env.txt
 mkenvimage -r -s 0x2000 -o redundant.bin env.txt
 {
@@ -174,3 +187,37 @@ mkenvimage -r -s 0x2000 -o redundant.bin env.txt
 	printf 'default\0bootcmd=bootm\0bootdelay=5\0\0'
 } >flash.bin
 pack flash.bin uboot-env/flash.bin
+
+# FAT and ISO 9660.
+fat() { # NAME BITS BLOCKS OPTIONS...
+	name=$1 bits=$2 blocks=$3
+	shift 3
+	mkfs.vfat -C -F "$bits" -i 12345678 -n "$(echo "$name" | tr '[:lower:]' '[:upper:]')" --invariant "$@" "$name.img" "$blocks" >/dev/null
+	mmd -i "$name.img" ::/etc ::/etc/deep ::/EMPTY
+	mcopy -m -i "$name.img" tree/etc/long.txt "::/etc/deep/A rather long name — with ünicode.bin.txt"
+	mcopy -m -i "$name.img" tree/empty.txt ::/EMPTY.TXT
+	mcopy -m -i "$name.img" tree/etc/passwd ::/gone.txt
+	mcopy -m -i "$name.img" tree/etc/passwd ::/UPPER.TXT
+	mcopy -m -i "$name.img" tree/etc/passwd ::/lower.txt
+	mdel -i "$name.img" ::/gone.txt
+	mattrib -i "$name.img" +r ::/lower.txt
+	pack "$name.img" "fat/$name.img"
+}
+fat fat12 12 128 -s 1
+fat fat16 16 5000 -s 1
+fat fat32 32 33600 -s 1
+
+xorriso -as mkisofs -quiet -R -J -V PUMP -publisher 'EXAMPLE' -b boot.bin -no-emul-boot -boot-load-size 4 -c boot.cat -o rock.iso \
+	-graft-points /=tree /boot.bin=kernel 2>/dev/null
+pack rock.iso iso9660/rock.iso
+mkdir -p deep/1/2/3/4/5/6/7/8/9
+echo deep >deep/1/2/3/4/5/6/7/8/9/file.txt
+find deep -exec touch -h -d @1600000000 {} +
+genisoimage -quiet -R -V MOVED -o moved.iso deep 2>/dev/null
+pack moved.iso iso9660/moved.iso
+genisoimage -quiet -J -V JOLIET -o joliet.iso -graft-points '/Readme ünicode.txt'=tree/etc/passwd /sub=tree/etc/deep 2>/dev/null
+pack joliet.iso iso9660/joliet.iso
+genisoimage -quiet -V PLAIN -o plain.iso -graft-points /README.TXT=tree/etc/passwd /etc=tree/etc/deep 2>/dev/null
+pack plain.iso iso9660/plain.iso
+xorriso -as mkisofs -quiet -R -V EFI -append_partition 2 0xef fat12.img -appended_part_as_gpt -e --interval:appended_partition_2:all:: -no-emul-boot -o efi.iso small 2>/dev/null
+pack efi.iso iso9660/efi.iso
