@@ -2,6 +2,8 @@ package image
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -72,11 +74,34 @@ func (b *Blob) View(off, n int64) ([]byte, error) {
 	if b.data != nil || n == 0 {
 		return b.data[off : off+n : off+n], nil
 	}
-	p := make([]byte, n)
-	if _, err := b.ReadAt(p, off); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	return b.peek(nil, off, n)
+}
+
+// peek is View into buf, where it is large enough and bytes have to be copied.
+func (b *Blob) peek(buf []byte, off, n int64) ([]byte, error) {
+	if b.data != nil || n == 0 {
+		return b.View(off, n)
 	}
-	return p, nil
+	if int64(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	if k, err := b.ReadAt(buf, off); int64(k) < n {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("bytes %#x+%#x: %w", off, n, err)
+	}
+	return buf, nil
+}
+
+// reuse returns what peek gave as a buffer for the next one, nil where it is the Blob's
+// own memory.
+func (b *Blob) reuse(p []byte) []byte {
+	if b.data != nil {
+		return nil
+	}
+	return p
 }
 
 // Slice returns the part of n bytes at off; where it passes the end it is cut there.
@@ -118,23 +143,23 @@ type Spill struct {
 func NewSpill(f *os.File) *Spill { return &Spill{f: f} }
 
 // store makes a Blob of what write writes: in memory up to the budget's Memory, beyond it
-// in the spill file. in is the size of the compressed input, for the expansion limit, or
-// -1; hint is the expected size or 0. A write that stops with an error gives the Blob
+// in the spill file. in points to the size of the compressed input, for the expansion
+// limit, and may grow while write runs; hint is the expected size or 0. A write that stops with an error gives the Blob
 // of what came until then together with the error.
-func store(write func(io.Writer) error, in, hint int64, b *budget.Budget, s *Spill) (*Blob, error) {
-	return keep(&storer{in: in, budget: b, spill: s}, write, hint)
+func (e *engine) store(write func(io.Writer) error, in *int64, hint int64) (*Blob, error) {
+	return keep(&storer{ctx: e.ctx, in: in, budget: e.opts.Budget, spill: e.opts.Spill}, write, hint)
 }
 
 // storeCharged is store for a file whose size is known and was charged already.
-func storeCharged(write func(io.Writer) error, size int64, b *budget.Budget, s *Spill) (*Blob, error) {
-	return keep(&storer{in: -1, budget: b, spill: s, charged: true}, write, size)
+func (e *engine) storeCharged(write func(io.Writer) error, size int64) (*Blob, error) {
+	return keep(&storer{ctx: e.ctx, budget: e.opts.Budget, spill: e.opts.Spill, charged: true}, write, size)
 }
 
 func keep(w *storer, write func(io.Writer) error, hint int64) (*Blob, error) {
 	if hint > 0 && hint <= w.budget.Limits().Memory {
 		w.mem.Grow(int(hint))
 	}
-	err := write(w)
+	err := guard(func() error { return write(w) })
 	if w.section == nil {
 		return &Blob{data: w.mem.Bytes(), size: int64(w.mem.Len())}, err
 	}
@@ -142,9 +167,22 @@ func keep(w *storer, write func(io.Writer) error, hint int64) (*Blob, error) {
 	return w.section.blob(), errors.Join(err, w.section.err)
 }
 
+// guard turns a panic of a format's reader into an error: one damaged container must not
+// end the scan.
+func guard(read func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("reader gave up: %v", r)
+		}
+	}()
+	return read()
+}
+
 // storer collects a stream of unknown length.
 type storer struct {
-	in, n   int64
+	ctx     context.Context
+	in      *int64
+	n       int64
 	charged bool
 	budget  *budget.Budget
 	spill   *Spill
@@ -154,8 +192,11 @@ type storer struct {
 
 func (w *storer) Write(p []byte) (int, error) {
 	n := w.n + int64(len(p))
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
 	if !w.charged {
-		if err := errors.Join(w.budget.Size(n), w.budget.Expansion(w.in, n), w.budget.Bytes(int64(len(p)))); err != nil {
+		if err := cmp.Or(w.budget.Size(n), w.budget.Expansion(*w.in, n), w.budget.Bytes(int64(len(p)))); err != nil {
 			return 0, err
 		}
 	}

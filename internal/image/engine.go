@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -49,8 +50,9 @@ type holder struct {
 	place  fact.Place // of the first byte: layers of parent, and the file's path
 	base   string     // base name of the input, part or file
 	depth  int
-	origin int64 // offset of the carved bytes in the parent's container (parts)
-	inFile bool  // it came from a file of a file system: unknown bytes are just the file
+	origin int64  // offset of the carved bytes in the parent's container (parts)
+	key    string // where it stands among all others, for their order
+	inFile bool   // it came from a file of a file system: unknown bytes are just the file
 }
 
 func newEngine(ctx context.Context, name string, v Visitor, o Options) *engine {
@@ -70,7 +72,9 @@ func (e *engine) finish() (*Image, error) {
 	}
 	im := &e.image
 	im.Bytes, im.Files = e.opts.Budget.Spent()
-	slices.SortFunc(im.Layers, func(a, b *Layer) int { return cmp.Compare(a.Place.String(), b.Place.String()) })
+	slices.SortFunc(im.Layers, func(a, b *Layer) int {
+		return cmp.Or(cmp.Compare(a.Place.String(), b.Place.String()), cmp.Compare(a.key, b.key))
+	})
 	slices.SortStableFunc(im.Gaps, func(a, b fact.Gap) int {
 		return cmp.Or(cmp.Compare(a.Place.String(), b.Place.String()), cmp.Compare(a.Size, b.Size), cmp.Compare(a.Why, b.Why))
 	})
@@ -88,61 +92,103 @@ func (e *engine) carve(h *holder, b *Blob) {
 	if e.ctx.Err() != nil || b.Size() == 0 {
 		return
 	}
+	asFile := h.inFile && !firmwareName(h.base)
 	if err := e.opts.Budget.Depth(h.depth); err != nil {
-		e.gap(h, 0, b.Size(), "limit", err.Error())
+		if !asFile || e.recognised(b) {
+			e.gap(h, 0, b.Size(), "limit", err.Error())
+		}
 		return
 	}
-	end, damaged := e.start(h, b)
-	if end >= b.Size() {
-		return
-	}
-	if h.inFile && !firmwareName(h.base) {
-		if damaged != "" {
+	l, damaged := e.start(h, b)
+	if asFile {
+		if l != nil {
+			e.enter(h, l, b)
+		} else if damaged != "" {
 			kind, _, _ := strings.Cut(damaged, " ")
 			e.gap(h, 0, b.Size(), kind, damaged)
 		}
 		return
 	}
-	from := end // start of the bytes not yet explained
-	for at := end; at < b.Size() && e.ctx.Err() == nil; {
-		hit, ok := e.scanner.next(b, at, at == 0)
+	c := &carving{holder: h, blob: b, cursor: e.scanner.cursor(b), damaged: damaged, at: 1}
+	if l != nil {
+		c.at, c.from = l.Size, l.Size
+		e.after(c)
+		e.enter(h, l, b)
+		return
+	}
+	e.search(c)
+}
+
+// carving is where the search of a blob stands.
+type carving struct {
+	*holder
+	blob    *Blob
+	cursor  *cursor
+	from    int64  // start of the bytes not yet explained
+	at      int64  // where the next format may start
+	damaged string // why what was recognised at from did not open
+	refused int64
+}
+
+// after goes on with a search when what was found so far has been opened: so that one
+// decompressed stream is done with before the next one takes its memory.
+func (e *engine) after(c *carving) { e.queue.push(func() { e.search(c) }) }
+
+// search looks for the next format in unknown bytes. Reading a header that lies costs
+// far more than passing it by: what was refused too often is a limit.
+func (e *engine) search(c *carving) {
+	for c.at < c.blob.Size() && e.ctx.Err() == nil {
+		hit, ok := c.cursor.next(c.at)
 		if !ok {
 			break
 		}
-		l, why := e.openAt(h, hit, b)
+		if c.refused > 1<<16+c.blob.Size()>>12 {
+			c.damaged = fmt.Sprintf("limit of %d places that only look like a container", c.refused)
+			break
+		}
+		l, why := e.openAt(c.holder, hit, c.blob)
+		c.at = hit.at + 1
 		if l == nil {
-			if damaged == "" {
-				damaged = why
-			}
-			at = hit.at + 1
+			c.refused++
+			c.damaged = cmp.Or(c.damaged, why)
 			continue
 		}
-		e.unknown(h, b, from, hit.at, damaged)
-		damaged = ""
-		e.enter(h, l, b)
-		from = hit.at + l.Size
-		at = from
+		e.unknown(c.holder, c.blob, c.from, hit.at, c.damaged)
+		c.damaged = ""
+		c.from = hit.at + l.Size
+		c.at = c.from
+		e.after(c)
+		e.enter(c.holder, l, c.blob)
+		return
 	}
-	e.unknown(h, b, from, b.Size(), damaged)
+	if e.ctx.Err() == nil {
+		e.unknown(c.holder, c.blob, c.from, c.blob.Size(), c.damaged)
+	}
 }
 
-// start tries the formats that may lie at the first byte of b. It returns where the
-// opened one ends, 0 if there is none, and the reason why a recognised one did not open.
-func (e *engine) start(h *holder, b *Blob) (end int64, damaged string) {
+// recognised reports whether b begins like a container.
+func (e *engine) recognised(b *Blob) bool {
+	return slices.ContainsFunc(e.opts.Formats, func(f *Format) bool {
+		return !f.Leaf && slices.ContainsFunc(f.Magic, func(m Magic) bool { return m.Offset >= 0 }) && startsWith(f, b)
+	})
+}
+
+// start tries the formats that may lie at the first byte of b. It returns the one that
+// opened, or the reason why a recognised one did not.
+func (e *engine) start(h *holder, b *Blob) (l *Layer, damaged string) {
 	for _, f := range e.opts.Formats {
-		if !startsWith(f, b) {
+		if e.ctx.Err() != nil || !startsWith(f, b) {
 			continue
 		}
 		l, err := e.open(h, f, b, 0)
 		if err == nil {
-			e.enter(h, l, b)
-			return l.Size, ""
+			return l, ""
 		}
 		if !errors.Is(err, ErrNot) && damaged == "" {
 			damaged = refusal(err) + fmt.Sprintf(" %s: %v", f.Name, err)
 		}
 	}
-	return 0, damaged
+	return nil, damaged
 }
 
 // openAt opens the format that was hit in the middle of unknown bytes, or another one
@@ -189,16 +235,22 @@ func startsWith(f *Format, b *Blob) bool {
 }
 
 // open asks a format for what lies at an offset of b.
-func (e *engine) open(h *holder, f *Format, b *Blob, at int64) (l *Layer, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("reader gave up: %v", r)
-		}
-	}()
+func (e *engine) open(h *holder, f *Format, b *Blob, at int64) (*Layer, error) {
 	in := &Input{Blob: b.From(at), Budget: e.opts.Budget, Name: h.base}
-	c, err := f.Open(in)
+	var c *Content
+	err := guard(func() (err error) {
+		c, err = f.Open(in)
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	damage := error(nil)
+	if len(c.Parts) == 1 && c.Parts[0].Measure != nil {
+		p := &c.Parts[0]
+		if p.Blob, c.Size, damage = e.measure(p, in.Size()); p.Blob == nil {
+			return nil, damage
+		}
 	}
 	if c.Size <= 0 || c.Size > in.Size() {
 		return nil, fmt.Errorf("size %d of %d bytes: %w", c.Size, in.Size(), ErrNot)
@@ -206,16 +258,43 @@ func (e *engine) open(h *holder, f *Format, b *Blob, at int64) (l *Layer, err er
 	place := h.place
 	place.Layers = append(slices.Clip(slices.Clone(h.place.Layers)), fact.Layer{Path: h.place.Path, Format: f.Name, Offset: h.origin + at})
 	place.Path = ""
-	l = &Layer{
+	l := &Layer{
 		Parent: h.parent, Place: place, Format: f, Part: h.part, Offset: h.origin + at, Size: c.Size,
 		Node: h.node, Attributes: c.Attributes, Nodes: c.Nodes, Blob: b.Slice(at, c.Size),
+		key: below(h.key, 'a', at),
 	}
 	for _, g := range c.Gaps {
 		g.Place = fact.Place{Input: place.Input, Layers: place.Layers, Path: g.Place.Path, Offset: g.Place.Offset}
 		e.addGap(g)
 	}
+	if damage != nil {
+		p := place
+		p.Offset = c.Parts[0].Blob.Size()
+		e.addGap(fact.Gap{Place: p, Reason: reason(damage), Why: cutAfter(f, p.Offset, damage)})
+	}
 	l.pending = c.Parts
 	return l, nil
+}
+
+// measure decompresses a part whose length only its end tells. The blob is nil where
+// nothing came of it: then it is not of the format, or damaged from the start.
+func (e *engine) measure(p *Part, most int64) (b *Blob, size int64, err error) {
+	b, err = e.store(func(w io.Writer) error { return p.Measure(w, &size) }, &size, p.Hint)
+	if err != nil && (b.Size() == 0 || errors.Is(err, ErrNot)) {
+		return nil, 0, err
+	}
+	return b, min(size, most), err
+}
+
+// cutAfter says where a stream broke off.
+func cutAfter(f *Format, n int64, err error) string {
+	return fmt.Sprintf("%s after %d bytes: %v", f.Name, n, err)
+}
+
+// below is the key of what lies at n in what has the key above: keys are ordered as the
+// places that they stand for.
+func below(above string, what byte, n int64) string {
+	return string(binary.BigEndian.AppendUint64(append([]byte(above), what), uint64(n)))
 }
 
 // enter shows an opened layer and queues what it holds.
@@ -233,13 +312,12 @@ func (e *engine) enter(h *holder, l *Layer, b *Blob) {
 	parts := l.pending
 	l.pending = nil
 	for i := len(parts) - 1; i >= 0; i-- {
-		p := parts[i]
-		e.queue.push(func() { e.part(h, l, p) })
+		e.queue.push(func() { e.part(h, l, parts[i], below(l.key, 'p', int64(i))) })
 	}
 }
 
 // part opens one part of a layer.
-func (e *engine) part(h *holder, l *Layer, p Part) {
+func (e *engine) part(h *holder, l *Layer, p Part, key string) {
 	if e.ctx.Err() != nil {
 		return
 	}
@@ -247,30 +325,33 @@ func (e *engine) part(h *holder, l *Layer, p Part) {
 	if name == "" && l.Format.Class == "compression" {
 		name = strings.TrimSuffix(h.base, path.Ext(h.base))
 	}
-	in := &holder{parent: l, part: p.Name, base: path.Base(name), depth: h.depth + 1, origin: p.Offset, place: l.Place}
+	in := &holder{parent: l, part: p.Name, base: baseName(name), depth: h.depth + 1, origin: p.Offset, place: l.Place, key: key}
 	b := p.Blob
+	if p.Measure != nil {
+		in.origin = 0
+	}
 	if p.Stream != nil {
 		in.origin = 0
-		size := p.Input
-		if size == 0 {
-			size = l.Size
-		}
+		size := cmp.Or(p.Input, l.Size)
 		var err error
-		b, err = store(p.Stream, size, p.Hint, e.opts.Budget, e.opts.Spill)
+		b, err = e.store(p.Stream, &size, p.Hint)
+		if e.ctx.Err() != nil {
+			return
+		}
 		if err != nil {
-			e.gap(in, b.Size(), 0, reason(err), fmt.Sprintf("%s after %d bytes: %v", l.Format.Name, b.Size(), err))
+			e.gap(in, b.Size(), 0, reason(err), cutAfter(l.Format, b.Size(), err))
 		}
 	}
 	if l.Format.Class == "compression" && h.inFile && !firmwareName(h.base) {
 		// A compressed file of a file system is a file.
-		n := &Node{Path: "/" + in.base, Size: b.Size(), Data: b, Mode: 0o644}
+		n := &Node{Path: "/" + cmp.Or(in.base, "content"), Size: b.Size(), Data: b, Mode: 0o644}
 		if h.node != nil {
 			n.Mode, n.UID, n.GID, n.MTime = h.node.Mode, h.node.UID, h.node.GID, h.node.MTime
 		}
 		e.mu.Lock()
 		l.Nodes = append(l.Nodes, n)
 		e.mu.Unlock()
-		e.file(l, []*Node{n}, h.depth+1)
+		e.file(l, []*Node{n}, h.depth+1, key)
 		return
 	}
 	e.carve(in, b)
@@ -289,44 +370,50 @@ func (e *engine) layer(l *Layer, depth int) {
 
 	groups := e.contents(l)
 	for i := len(groups) - 1; i >= 0; i-- {
-		g := groups[i]
-		e.queue.push(func() { e.file(l, g, depth+1) })
+		e.queue.push(func() { e.file(l, groups[i].nodes, depth+1, below(l.key, 'f', int64(groups[i].at))) })
 	}
+}
+
+// content is one content of a layer: the nodes that share it, and the index of the first.
+type content struct {
+	nodes []*Node
+	at    int
 }
 
 // contents groups the regular files of a layer by their content, in their order, and
 // charges their bytes.
-func (e *engine) contents(l *Layer) [][]*Node {
-	shared := map[uint64]int{}
-	var groups [][]*Node
-	for _, n := range l.Nodes {
+func (e *engine) contents(l *Layer) []*content {
+	shared := map[uint64]*content{}
+	var groups []*content
+	for i, n := range l.Nodes {
 		if n.Kind != File {
 			continue
 		}
+		if g, ok := shared[n.Inode]; ok && n.Inode != 0 {
+			g.nodes = append(g.nodes, n)
+			continue
+		}
+		g := &content{[]*Node{n}, i}
 		if n.Inode != 0 {
-			if i, ok := shared[n.Inode]; ok {
-				groups[i] = append(groups[i], n)
-				continue
-			}
-			shared[n.Inode] = len(groups)
+			shared[n.Inode] = g
 		}
 		if n.Unreadable != "" {
 			e.addGap(fact.Gap{Place: l.PlaceOf(n.Path), Size: n.Size, Reason: "unreadable", Why: n.Unreadable})
 			continue
 		}
-		if err := errors.Join(e.opts.Budget.Size(n.Size), e.opts.Budget.Bytes(n.Size)); err != nil {
+		if err := cmp.Or(e.opts.Budget.Size(n.Size), e.opts.Budget.Bytes(max(n.Size, 0))); err != nil {
 			e.addGap(fact.Gap{Place: l.PlaceOf(n.Path), Size: n.Size, Reason: "limit", Why: err.Error()})
 			continue
 		}
-		groups = append(groups, []*Node{n})
+		groups = append(groups, g)
 		e.total.Add(n.Size)
 	}
-	slices.SortStableFunc(groups, func(a, b []*Node) int { return cmp.Compare(a[0].Order, b[0].Order) })
+	slices.SortStableFunc(groups, func(a, b *content) int { return cmp.Compare(a.nodes[0].Order, b.nodes[0].Order) })
 	return groups
 }
 
 // file reads one content, shows it, and opens it where it is a container.
-func (e *engine) file(l *Layer, nodes []*Node, depth int) {
+func (e *engine) file(l *Layer, nodes []*Node, depth int, key string) {
 	if e.ctx.Err() != nil {
 		return
 	}
@@ -339,6 +426,9 @@ func (e *engine) file(l *Layer, nodes []*Node, depth int) {
 		}
 	}
 	b, err := e.content(n)
+	if e.ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		e.addGap(fact.Gap{Place: l.PlaceOf(n.Path), Size: n.Size, Reason: reason(err), Why: err.Error()})
 		if b == nil || b.Size() == 0 {
@@ -351,30 +441,30 @@ func (e *engine) file(l *Layer, nodes []*Node, depth int) {
 	}
 	e.carve(&holder{
 		parent: l, node: n, base: path.Base(n.Path), depth: depth, inFile: true,
-		place: l.PlaceOf(n.Path),
+		place: l.PlaceOf(n.Path), key: key,
 	}, b)
 }
 
 // content reads the content of a regular file.
-func (e *engine) content(n *Node) (b *Blob, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			b, err = nil, fmt.Errorf("reader gave up: %v", r)
-		}
-	}()
+func (e *engine) content(n *Node) (*Blob, error) {
 	switch {
 	case n.Data != nil:
-		if n.Data.Size() > e.opts.Budget.Limits().Memory {
-			return n.Data, nil
+		data, err := n.Data, error(nil)
+		if data.Size() < n.Size {
+			err = fmt.Errorf("ends %d bytes early", n.Size-data.Size())
 		}
-		p, err := n.Data.View(0, n.Data.Size())
-		if err != nil {
-			return nil, err
+		data = data.Slice(0, n.Size)
+		if data.Size() > e.opts.Budget.Limits().Memory {
+			return data, err
 		}
-		return BytesBlob(p), nil
+		var p []byte
+		if bad := guard(func() (err error) { p, err = data.View(0, data.Size()); return err }); bad != nil {
+			return nil, bad
+		}
+		return BytesBlob(p), err
 	case n.Stream != nil:
 		w := &exact{left: n.Size}
-		b, err := storeCharged(func(out io.Writer) error {
+		return e.storeCharged(func(out io.Writer) error {
 			w.Writer = out
 			if err := n.Stream(w); err != nil {
 				return err
@@ -383,8 +473,9 @@ func (e *engine) content(n *Node) (b *Blob, err error) {
 				return fmt.Errorf("ends %d bytes early", w.left)
 			}
 			return nil
-		}, n.Size, e.opts.Budget, e.opts.Spill)
-		return b, err
+		}, n.Size)
+	case n.Size > 0:
+		return nil, errors.New("the reader gives no content")
 	}
 	return BytesBlob(nil), nil
 }
@@ -500,6 +591,16 @@ func firmwareName(base string) bool {
 		}
 	}
 	return false
+}
+
+// baseName is the last element of a name that a container gives, empty where that is no
+// file name.
+func baseName(name string) string {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	if base == "." || base == ".." || strings.ContainsRune(base, 0) {
+		return ""
+	}
+	return base
 }
 
 // quiet reports whether a path is documentation: seen, but not opened further.

@@ -71,7 +71,8 @@ type Input struct {
 
 // Content is what a format holds.
 type Content struct {
-	// Size is how many bytes of the input belong to the format, from its start.
+	// Size is how many bytes of the input belong to the format, from its start. It is 0
+	// where the only part has Measure, which finds it.
 	Size int64
 
 	// Nodes are the files of a file system or archive, in the container's order; names
@@ -90,15 +91,23 @@ type Content struct {
 	Gaps []fact.Gap
 }
 
-// Part is a region of a container that is opened in turn. Exactly one of Blob and Stream
-// is set.
+// Part is a region of a container that is opened in turn. Exactly one of Blob, Stream and
+// Measure is set.
 type Part struct {
 	Name   string // partition label, volume or image name; may be empty
 	Offset int64  // where it lies in the container, for its place
 	Blob   *Blob
 	Stream func(io.Writer) error // writes the bytes of a compressed or encoded part
-	Hint   int64                 // expected size of Stream, 0 where unknown
+	Hint   int64                 // expected size of what Stream or Measure write, 0 where unknown
 	Input  int64                 // bytes of input that Stream reads, 0 where unknown
+
+	// Measure is the Stream of a format that says nowhere how long it is (gzip): only
+	// decompressing it shows its end. It keeps size at the number of bytes of the
+	// container that it has read, and leaves it at those that belong to the format. The
+	// engine runs it once, before it looks at what follows the container; an error that
+	// is ErrNot says that the bytes only looked like the format. What was written before
+	// another error is opened all the same.
+	Measure func(w io.Writer, size *int64) error
 }
 
 // Kind is the kind of a node.
@@ -167,6 +176,7 @@ type Layer struct {
 	Blob       *Blob // its bytes
 
 	pending []Part
+	key     string // orders layers whose places read alike
 }
 
 // PlaceOf returns the place of a path in the layer.
@@ -243,6 +253,7 @@ func OpenTree(ctx context.Context, name string, nodes []*Node, v Visitor, o Opti
 	e := newEngine(ctx, name, v, o)
 	l := &Layer{Format: &Format{Name: "directory", Title: "directory"}, Nodes: nodes}
 	l.Place = fact.Place{Input: name, Layers: []fact.Layer{{Format: "directory"}}}
+	l.key = below("", 'a', 0)
 	e.layer(l, 0)
 	return e.finish()
 }
