@@ -585,7 +585,7 @@ func firmwareName(base string) bool {
 	case ".bin", ".img", ".fw", ".rom", ".trx", ".chk", ".upd", ".firmware", ".dfu", ".swu", ".raucb", ".itb", ".ubi", ".mtd", ".flash", ".nand":
 		return true
 	}
-	for _, p := range []string{"vmlinu", "zimage", "uimage", "bzimage", "initrd", "initramfs", "kernel"} {
+	for _, p := range []string{"vmlinu", "zimage", "uimage", "bzimage", "initrd", "initramfs"} {
 		if strings.HasPrefix(low, p) {
 			return !strings.ContainsAny(path.Ext(low), "ch") || path.Ext(low) == ""
 		}
