@@ -71,15 +71,18 @@ func (b *Blob) View(off, n int64) ([]byte, error) {
 	if off < 0 || n < 0 || off > b.size || n > b.size-off {
 		return nil, fmt.Errorf("bytes %#x+%#x past end %#x", off, n, b.size)
 	}
-	if b.data != nil || n == 0 {
+	if b.data != nil {
 		return b.data[off : off+n : off+n], nil
+	}
+	if n == 0 {
+		return nil, nil
 	}
 	return b.peek(nil, off, n)
 }
 
 // peek is View into buf, where it is large enough and bytes have to be copied.
 func (b *Blob) peek(buf []byte, off, n int64) ([]byte, error) {
-	if b.data != nil || n == 0 {
+	if b.data != nil {
 		return b.View(off, n)
 	}
 	if int64(cap(buf)) < n {

@@ -551,6 +551,9 @@ func TestBlob(t *testing.T) {
 		if p, err := b.Slice(-5, 3).View(0, 3); err != nil || string(p) != "012" {
 			t.Errorf("view %q, %v", p, err)
 		}
+		if p, err := b.View(5, 0); err != nil || len(p) != 0 {
+			t.Errorf("view of nothing: %q, %v", p, err)
+		}
 		for _, r := range [][2]int64{{0, 11}, {-1, 1}, {1, -1}, {11, 0}, {5, 1<<63 - 1}} {
 			if _, err := b.View(r[0], r[1]); err == nil {
 				t.Errorf("view of %v is no error", r)

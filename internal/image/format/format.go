@@ -24,6 +24,17 @@ var all = []*image.Format{
 	fit,
 	dtb,
 	ubootEnv,
+	gzipStream,
+	bzip2Stream,
+	xzStream,
+	lzipStream,
+	zstdStream,
+	lz4Stream,
+	lz4Legacy,
+	lzopStream,
+	lzmaStream,
+	zlibStream,
+	compressStream,
 	elf,
 }
 
