@@ -24,6 +24,10 @@ var all = []*image.Format{
 	fit,
 	dtb,
 	ubootEnv,
+	tar,
+	cpio,
+	ar,
+	rpm,
 	gzipStream,
 	bzip2Stream,
 	xzStream,
@@ -35,6 +39,8 @@ var all = []*image.Format{
 	lzmaStream,
 	zlibStream,
 	compressStream,
+	cpioOld,
+	tarV7,
 	elf,
 }
 

@@ -117,6 +117,7 @@ func (h *held) release() error {
 // kept, but where it comes before least bytes nothing is written.
 func stream(attrs map[string]string, name string, least int, read func(w io.Writer, size *int64) error) *image.Content {
 	return &image.Content{Attributes: attrs, Parts: []image.Part{{Name: name, Measure: func(w io.Writer, size *int64) error {
+		*size = 0
 		h := hold(w, least)
 		if err := read(h, size); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,7 +105,8 @@ func BenchmarkStream(b *testing.B) {
 	}
 	for _, f := range All() {
 		c, err := f.Open(&image.Input{Blob: image.BytesBlob(p), Budget: budget.New(budget.Limits{})})
-		if f.Class != "compression" || err != nil {
+		magic := slices.ContainsFunc(f.Magic, func(m image.Magic) bool { return bytes.HasPrefix(p, []byte(m.Bytes)) })
+		if f.Class != "compression" || err != nil || !magic {
 			continue
 		}
 		var w limited
