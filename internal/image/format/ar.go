@@ -28,7 +28,7 @@ func openAr(in *image.Input) (*image.Content, error) {
 	for {
 		h, err := in.View(at, min(arHeader, in.Size()-at))
 		if err != nil || len(h) < arHeader || string(h[58:]) != "`\n" {
-			if len(a.Nodes) == 0 && long == "" && in.Size() > 8 && at == 8 {
+			if len(a.Nodes) == 0 && long == "" && in.Size() != 8 && at == 8 {
 				return nil, fmt.Errorf("first member: %w", image.ErrNot)
 			}
 			if len(h) > 1 && len(h) < arHeader {

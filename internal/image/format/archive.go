@@ -30,6 +30,7 @@ func (a *archive) add(n *image.Node, name string) {
 // path makes the absolute path of a name. What would lead out of the archive stays at its
 // root, and is noted: unpacked by a careless program, such an entry overwrites any file.
 func (a *archive) path(name string) string {
+	name, _, _ = strings.Cut(name, "\x00")
 	depth := 0
 	for e := range strings.SplitSeq(name, "/") {
 		switch e {

@@ -28,6 +28,7 @@ var all = []*image.Format{
 	cpio,
 	ar,
 	rpm,
+	zip,
 	gzipStream,
 	bzip2Stream,
 	xzStream,

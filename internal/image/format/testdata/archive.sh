@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 here=$(pwd)
-mkdir -p tar tar-v7 cpio cpio-old ar rpm
+mkdir -p tar tar-v7 cpio cpio-old ar rpm zip
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
@@ -183,3 +183,90 @@ for z in w9.gzdio w6.xzdio w19.zstdio w9.bzdio w6.lzdio; do
 done
 (cat "$here/rpm/gzdio.rpm"; printf 'bytes behind the package') >"$here/rpm/tail.rpm"
 head -c 3000 "$here/rpm/xzdio.rpm" >"$here/rpm/bad-cut.rpm"
+# zip: Unix modes and links, each method, streamed, in front of and behind something else
+seq -f 'line %g of a text that compresses well' 1 60 >text
+touch -d @1700000000 text
+export TZ=UTC
+(cd tree && zip -q -X -r -y ../plain.zip etc su empty && zip -q -r -y ../extra.zip su)
+cp plain.zip extra.zip "$here/zip/"
+for m in BZip2 LZMA Deflate64 Copy; do 7z a -tzip -mm=$m -mtc=off "$here/zip/$m.zip" text >/dev/null; done
+7z a -tzip -pinfusion -mtc=off "$here/zip/encrypted.zip" text >/dev/null
+7z a -tzip -pinfusion -mem=AES256 -mtc=off "$here/zip/aes.zip" text >/dev/null
+python3 - <<'PY'
+import zipfile
+class Pipe:
+    def __init__(self, name):
+        self.f = open(name, 'wb')
+    def write(self, p):
+        return self.f.write(p)
+    def flush(self):
+        self.f.flush()
+with zipfile.ZipFile(Pipe('streamed.zip'), 'w', zipfile.ZIP_DEFLATED) as z:
+    for name in 'text', 'more':
+        i = zipfile.ZipInfo(name, (2023, 11, 14, 22, 13, 20))
+        i.external_attr, i.compress_type = 0o100600 << 16, zipfile.ZIP_DEFLATED
+        z.writestr(i, open('text', 'rb').read())
+PY
+cat streamed.zip >"$here/zip/streamed.zip"
+(cat streamed.zip; printf 'bytes behind the archive') >"$here/zip/streamed-and-tail.zip"
+(printf 'a program that unpacks itself'; cat plain.zip) >"$here/zip/prefix.zip"
+(printf 'a program that unpacks itself'; cat plain.zip) >adjusted.zip
+zip -q -A adjusted.zip >/dev/null 2>&1 || true
+cp adjusted.zip "$here/zip/adjusted.zip"
+(cat plain.zip; printf 'between'; cat streamed.zip; printf 'behind') >"$here/zip/two.zip"
+head -c 700 plain.zip >"$here/zip/cut.zip"
+head -c 400 streamed.zip >"$here/zip/streamed-cut.zip"
+python3 - "$here" <<'PY'
+import lzma, struct, subprocess, sys, zipfile, zlib
+here = sys.argv[1]
+text = open('text', 'rb').read()
+def info(name, **kw):
+    i = zipfile.ZipInfo(name, (2023, 11, 14, 22, 13, 20))
+    i.external_attr = 0o100640 << 16
+    for k, v in kw.items():
+        setattr(i, k, v)
+    return i
+with zipfile.ZipFile(here + '/zip/zip64.zip', 'w', zipfile.ZIP_DEFLATED) as z:
+    with z.open(info('large', compress_type=zipfile.ZIP_DEFLATED), 'w', force_zip64=True) as f:
+        f.write(text)
+data = open(here + '/zip/zip64.zip', 'rb').read()
+end = data.rindex(b'PK\5\6')
+n, size, off = struct.unpack('<HII', data[end + 10:end + 20])
+rec = b'PK\6\6' + struct.pack('<QHHIIQQQQ', 44, 45, 45, 0, 0, n, n, size, off)
+loc = b'PK\6\7' + struct.pack('<IQI', 0, end, 1)
+open(here + '/zip/zip64.zip', 'wb').write(data[:end] + rec + loc + data[end:end + 8] + b'\xff' * 12 + data[end + 20:])
+with zipfile.ZipFile(here + '/zip/evil.zip', 'w') as z:
+    z.writestr(info('../../etc/shadow'), b'root::\n')
+    z.writestr(info('loop', external_attr=0o120777 << 16), b'loop')
+    z.writestr(info('C:\\dos\\name.txt', create_system=0), b'dos\n')
+    z.writestr(info('twice'), b'first\n')
+    z.writestr(info('twice'), b'second\n')
+    z.writestr(info('stored'), b'checksum is not compared\n')
+    z.writestr(info('bad', compress_type=zipfile.ZIP_DEFLATED), text)
+data = bytearray(open(here + '/zip/evil.zip', 'rb').read())
+at = data.rindex(b'PK\1\2')
+data[at + 16] ^= 1
+open(here + '/zip/evil.zip', 'wb').write(data)
+# entries that share one deflate stream
+packed = zlib.compressobj(9, zlib.DEFLATED, -15)
+body = packed.compress(bytes(1 << 20)) + packed.flush()
+crc = zlib.crc32(bytes(1 << 20))
+local = b'PK\3\4' + struct.pack('<HHHHHIIIHH', 20, 0, 8, 0, 0, crc, len(body), 1 << 20, 1, 0) + b'a' + body
+central = b''
+for i in range(30):
+    central += b'PK\1\2' + struct.pack('<HHHHHHIIIHHHHHII', 20, 20, 0, 8, 0, 0, crc, len(body), 1 << 20, 3, 0, 0, 0, 0, 0, 0) + b'a%02d' % i
+open(here + '/zip/overlap.zip', 'wb').write(local + central + b'PK\5\6' + struct.pack('<HHHHIIH', 0, 0, 30, 30, len(central), len(local), 0))
+def one(method, body):
+    h = struct.pack('<HHHHHIIIHH', 63, 0, method, 0x86af, 0x576e, zlib.crc32(text), len(body), len(text), 4, 0)
+    local = b'PK\3\4' + h + b'text' + body
+    central = b'PK\1\2' + struct.pack('<H', 0x33f) + h + struct.pack('<HHHII', 0, 0, 0, 0o100644 << 16, 0) + b'text'
+    return local + central + b'PK\5\6' + struct.pack('<HHHHIIH', 0, 0, 1, 1, len(central), len(local), 0)
+open(here + '/zip/xz.zip', 'wb').write(one(95, lzma.compress(text)))
+open(here + '/zip/zstd.zip', 'wb').write(one(93, subprocess.run(['zstd', '-q'], input=text, capture_output=True).stdout))
+open(here + '/zip/empty.zip', 'wb').write(b'PK\5\6' + bytes(18))
+PY
+# an archive that holds itself would be opened for ever; this one holds archives eight deep
+cp text deep.txt
+zip -q -X deep.zip deep.txt
+for i in 1 2 3 4 5 6 7; do mv deep.zip inner.zip; zip -q -X deep.zip inner.zip; done
+cp deep.zip "$here/zip/deep.zip"

@@ -33,6 +33,15 @@ func CopyAlone(w io.Writer, r io.ReaderAt, size int64, used *int64) error {
 	return err
 }
 
+// CopyRaw decodes the headerless LZMA data at the start of the size bytes of r: plain bytes
+// of output, or up to the end marker where plain is -1. used is as for [CopyAlone].
+func CopyRaw(w io.Writer, r io.ReaderAt, size int64, props byte, dict, plain int64, used *int64) error {
+	*used = 0
+	s := &stream{w: w, r: r, size: size, used: used}
+	_, err := s.copy(props, dict, plain)
+	return err
+}
+
 // lzipHeader and lzipTrailer are the sizes around the LZMA data of a member: "LZIP",
 // version, dictionary; checksum, size of the output, size of the member.
 const (
