@@ -17,8 +17,20 @@ type Evidence struct {
 	Own        bool   `json:"own,omitempty"`     // the binary is the component itself, not a user or carrier of it
 }
 
+// Hit is a literal of the matcher, by its index in [Matcher.Literals], that stands in a
+// content at an offset.
+type Hit struct {
+	Literal int
+	At      int64
+}
+
 // Matcher finds the evidence of all signatures in contents. It is safe for concurrent use.
 type Matcher struct{}
 
-// Match returns the evidence in a content, in a stable order.
-func (m *Matcher) Match(b *image.Blob) ([]Evidence, error) { return nil, nil }
+// Literals returns what the matcher wants to be told of: whoever reads a content searches
+// for them and gives Match the hits, so that a content is searched once for everything.
+func (m *Matcher) Literals() []string { return nil }
+
+// Match returns the evidence in a content, in a stable order. hits are in the order of
+// their offsets.
+func (m *Matcher) Match(b *image.Blob, hits []Hit) ([]Evidence, error) { return nil, nil }

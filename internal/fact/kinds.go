@@ -125,7 +125,8 @@ type Service struct {
 	Name          string      `json:"name"`
 	Program       string      `json:"program,omitzero"`   // path of the program, links resolved
 	Arguments     []string    `json:"arguments,omitzero"` // secrets masked
-	Product       string      `json:"product,omitzero"`   // the daemon: openssh, dropbear, mosquitto ...
+	Product       string      `json:"product,omitzero"`   // the daemon, as setting.subject names it: sshd, dropbear, mosquitto ...
+	Instance      string      `json:"instance,omitzero"`  // setting.instance of its settings: the configuration file it reads
 	Protocol      string      `json:"protocol,omitzero"`  // telnet, ssh, ftp, tftp, http, https, mqtt, snmp, smb, nfs, vnc, dicom, hl7, rsync, adb, gdb ...
 	Transport     string      `json:"transport,omitzero"` // tcp, udp, unix
 	Port          Opt[int]    `json:"port,omitzero"`
@@ -178,7 +179,7 @@ type Destination struct {
 type Setting struct {
 	Base
 	Subject  string      `json:"subject"`           // sshd, dropbear, mosquitto, kernel, login.defs ...
-	Instance string      `json:"instance,omitzero"` // configuration file or command line
+	Instance string      `json:"instance,omitzero"` // the main configuration file of the instance, or command line
 	Scope    string      `json:"scope,omitzero"`    // section, match, listener
 	Name     string      `json:"key"`
 	Ordinal  int         `json:"ordinal,omitzero"` // of several with the same key

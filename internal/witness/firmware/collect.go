@@ -7,15 +7,13 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
 
 // collector is the visitor of an image: it makes the traces.
 type collector struct {
-	options    Options
-	signatures *component.Matcher
+	tracer *tracer
 
 	mu      sync.Mutex
 	traces  map[*image.Node]*Trace
@@ -23,8 +21,12 @@ type collector struct {
 	failed  []fact.Gap
 }
 
-func newCollector(o Options) *collector {
-	return &collector{options: o, traces: map[*image.Node]*Trace{}}
+func newCollector(o Options) (*collector, error) {
+	t, err := newTracer(o.Signatures)
+	if err != nil {
+		return nil, err
+	}
+	return &collector{tracer: t, traces: map[*image.Node]*Trace{}}, nil
 }
 
 // Layer is part of image.Visitor.
@@ -32,7 +34,7 @@ func (c *collector) Layer(*image.Layer) {}
 
 // File is part of image.Visitor: it makes the trace of a content.
 func (c *collector) File(l *image.Layer, nodes []*image.Node, b *image.Blob) {
-	t, err := newTrace(b, c.signatures)
+	t, err := c.tracer.trace(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -47,7 +49,7 @@ func (c *collector) File(l *image.Layer, nodes []*image.Node, b *image.Blob) {
 // Region is part of image.Visitor: blocks of bytes outside file systems become files
 // without a path. Unknown ones stay gaps unless something in them explains them.
 func (c *collector) Region(l *image.Layer, part string, place fact.Place, format *image.Format, b *image.Blob) string {
-	t, err := newTrace(b, c.signatures)
+	t, err := c.tracer.trace(b)
 	if err != nil {
 		return ""
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
@@ -25,7 +26,9 @@ import (
 type Options struct {
 	Image  image.Options
 	At     time.Time // the date of the assessment: certificates expire against it
-	Vendor string    // the device's maker, where it is known
+
+	// Signatures find components in binaries; nil finds none.
+	Signatures *component.Matcher
 }
 
 // Result is what the witness has to say.
@@ -59,9 +62,11 @@ var inspectors = []inspector{
 
 // Examine opens the input and states the facts that are in it.
 func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
-	c := newCollector(o)
+	c, err := newCollector(o)
+	if err != nil {
+		return nil, err
+	}
 	var im *image.Image
-	var err error
 	if in.Nodes != nil {
 		im, err = image.OpenTree(ctx, in.Name, in.Nodes, c, o.Image)
 	} else {

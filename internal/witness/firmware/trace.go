@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io"
 	"unicode/utf8"
 
 	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // MaxText is the size up to which the text of a file is kept for the inspectors.
@@ -25,38 +28,126 @@ type Trace struct {
 	Container bool                 `json:"container,omitempty"`
 }
 
-// looker reads one aspect of a content into its trace. data is the whole content where it
-// fits in memory, else its first part; all is the content with random access.
+// looker reads one aspect of a content into its trace. It is a pure function of the bytes.
 type looker struct {
-	name string
-	look func(t *Trace, data []byte, all *image.Blob)
+	name     string
+	literals []string // what it wants to be told of; all lookers' literals are searched in one pass
+	look     func(t *Trace, c *content)
 }
 
-// lookers, in the order in which they run. Each is a pure function of the bytes.
+// lookers, in the order in which they run: type is the first, so that the others know it.
 var lookers = []looker{
-	{"type", lookType},
+	{name: "type", look: lookType},
 }
 
-// newTrace looks at a content.
-func newTrace(b *image.Blob, signatures *component.Matcher) (*Trace, error) {
-	t := &Trace{Size: b.Size()}
-	h := sha256.New()
-	if _, err := b.WriteTo(h); err != nil {
-		return nil, err
+// content is what a looker sees of a file.
+type content struct {
+	blob  *image.Blob
+	data  []byte // all bytes where they fit in memory, else the first [headSize]
+	whole bool   // data is all
+	hits  []hit  // where this looker's literals stand, in the order of the offsets; beyond data too
+}
+
+// hit is a literal of the looker, by its index in looker.literals, and where it stands.
+type hit struct {
+	literal int
+	at      int64
+}
+
+// around returns up to before and after bytes about an offset, and the offset of the first.
+func (c *content) around(at int64, before, after int64) (from int64, p []byte) {
+	from = max(at-before, 0)
+	n := min(at+after, c.blob.Size()) - from
+	p, err := c.blob.View(from, n)
+	if err != nil {
+		return from, nil
 	}
-	t.SHA256 = hex.EncodeToString(h.Sum(nil))
-	data, whole := b.Bytes()
-	if !whole {
-		var err error
-		if data, err = b.View(0, min(b.Size(), 1<<20)); err != nil {
-			return nil, err
+	return from, p
+}
+
+const (
+	headSize   = 1 << 20 // what is held at once of a content that does not fit in memory
+	hitsAtMost = 1 << 16 // of one looker in one content: a file of nothing but literals ends here
+)
+
+// tracer makes traces: the lookers, and one search for the literals of all of them and of
+// the components' signatures.
+type tracer struct {
+	signatures *component.Matcher
+	set        *search.Set
+	owner      []int // of each literal: the looker, or len(lookers) for the signatures
+	first      []int // of each owner: its first literal
+}
+
+func newTracer(signatures *component.Matcher) (*tracer, error) {
+	t := &tracer{signatures: signatures}
+	var all []string
+	add := func(owner int, literals []string) {
+		t.first = append(t.first, len(all))
+		for _, l := range literals {
+			all, t.owner = append(all, l), append(t.owner, owner)
 		}
 	}
-	for _, l := range lookers {
-		l.look(t, data, b)
+	for i, l := range lookers {
+		add(i, l.literals)
 	}
 	if signatures != nil {
-		ev, err := signatures.Match(b)
+		add(len(lookers), signatures.Literals())
+	}
+	set, err := search.New(all)
+	t.set = set
+	return t, err
+}
+
+// trace looks at a content.
+func (tr *tracer) trace(b *image.Blob) (*Trace, error) {
+	t := &Trace{Size: b.Size()}
+	c := &content{blob: b}
+	h := sha256.New()
+	hits := make([][]hit, len(lookers)+1)
+	find := func(p []byte, base int64, least int) {
+		tr.set.Find(p, func(l, at int) {
+			if o := tr.owner[l]; at+len(tr.set.Literal(l)) > least && len(hits[o]) < hitsAtMost {
+				hits[o] = append(hits[o], hit{l - tr.first[o], base + int64(at)})
+			}
+		})
+	}
+	if c.data, c.whole = b.Bytes(); c.whole {
+		h.Write(c.data)
+		find(c.data, 0, 0)
+	} else {
+		// Windows overlap by what a literal may reach across; what lies whole in the
+		// overlap was told before.
+		keep := min(tr.set.Longest(), headSize/2)
+		buf := make([]byte, keep+headSize)
+		have := 0
+		for off := int64(0); off < b.Size(); {
+			n := min(headSize, b.Size()-off)
+			if _, err := b.ReadAt(buf[have:have+int(n)], off); err != nil && !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			h.Write(buf[have : have+int(n)])
+			if off == 0 {
+				c.data = bytes.Clone(buf[:n])
+			}
+			find(buf[:have+int(n)], off-int64(have), have)
+			off += n
+			rest := min(keep, have+int(n))
+			copy(buf, buf[have+int(n)-rest:have+int(n)])
+			have = rest
+		}
+	}
+	t.SHA256 = hex.EncodeToString(h.Sum(nil))
+	for i, l := range lookers {
+		c.hits = hits[i]
+		l.look(t, c)
+	}
+	if tr.signatures != nil {
+		own := make([]component.Hit, len(hits[len(lookers)]))
+		for i, h := range hits[len(lookers)] {
+			own[i] = component.Hit{Literal: h.literal, At: h.at}
+		}
+		ev, err := tr.signatures.Match(b, own)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +157,8 @@ func newTrace(b *image.Blob, signatures *component.Matcher) (*Trace, error) {
 }
 
 // lookType tells programs, scripts and texts from other bytes, and keeps small texts.
-func lookType(t *Trace, data []byte, _ *image.Blob) {
+func lookType(t *Trace, c *content) {
+	data := c.data
 	switch {
 	case bytes.HasPrefix(data, []byte("\x7fELF")):
 		t.Type = "elf"
