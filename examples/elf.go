@@ -8,6 +8,16 @@ import (
 	"strings"
 )
 
+// Program makes a program or library from its description: one property a line (arch,
+// soname, flags, import, needed, contains), as the replicas write it.
+func Program(description string) ([]byte, error) {
+	p, err := parseProgram(description)
+	if err != nil {
+		return nil, err
+	}
+	return p.build()
+}
+
 // program describes a program or library of a replica: what its maker's compiler and
 // linker would have left in it. It has no code that runs.
 type program struct {

@@ -134,12 +134,10 @@ func parseEntry(header, content string) (entry, error) {
 	case "dir":
 		e.file.Kind, e.file.Data = image.Dir, nil
 	case "elf":
-		p, err := parseProgram(content)
-		if err != nil {
+		if e.file.Data, err = Program(content); err != nil {
 			return e, fmt.Errorf("%s: %w", w[1], err)
 		}
-		e.file.Data, err = p.build()
-		return e, err
+		return e, nil
 	case "dropbear":
 		e.file.Data = dropbearKey()
 	default:
