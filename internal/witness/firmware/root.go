@@ -17,6 +17,11 @@ type Root struct {
 	Layer *image.Layer
 	Facts fact.Set // what the inspectors have stated so far
 
+	// Container says how a container is run; nil for what is no container's root.
+	Container *Container
+
+	layers []*image.Layer // all that it is made of
+
 	files  map[string]*File // by path within the root
 	sorted []*File
 	kids   map[string][]*File // directory -> entries
@@ -169,7 +174,10 @@ func (f *File) WorldReadable() bool { return f.Node.Mode&0o004 != 0 }
 
 // newRoot indexes files as a root.
 func newRoot(role string, l *image.Layer, files []*File) *Root {
-	r := &Root{Role: role, Layer: l, files: make(map[string]*File, len(files)), kids: map[string][]*File{}}
+	r := &Root{Role: role, Layer: l, layers: []*image.Layer{l}, files: make(map[string]*File, len(files)), kids: map[string][]*File{}}
+	if l == nil {
+		r.layers = nil
+	}
 	for _, f := range files {
 		r.files[f.Path] = f
 	}
