@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
@@ -13,6 +14,7 @@ type collector struct {
 
 	mu      sync.Mutex
 	traces  map[*image.Node]*Trace
+	held    int64   // bytes of texts in traces
 	regions []*File // leaves and known blocks that lie in no file system
 	failed  []fact.Gap
 }
@@ -37,9 +39,32 @@ func (c *collector) File(l *image.Layer, nodes []*image.Node, b *image.Blob) {
 		c.failed = append(c.failed, fact.Gap{Place: l.PlaceOf(nodes[0].Path), Size: b.Size(), Reason: "damaged", Why: err.Error(), Hides: fact.Kinds()})
 		return
 	}
+	if t.Text != nil {
+		if seldom(nodes[0].Path) || c.held+t.Size > textsHeld {
+			t.Text = nil
+		} else {
+			c.held += t.Size
+		}
+	}
 	for _, n := range nodes {
 		c.traces[n] = t
 	}
+}
+
+// textsHeld is how many bytes of texts are held in memory; others are read again when an
+// inspector asks for them.
+const textsHeld = 64 << 20
+
+// seldom reports whether a text is one of the thousands that no inspector asks for:
+// libraries of scripting languages, headers, documentation.
+func seldom(p string) bool {
+	for _, dir := range []string{"/node_modules/", "/python3", "/python2", "/perl", "/ruby/", "/usr/include/", "/usr/share/doc/", "/usr/share/man/",
+		"/usr/share/locale/", "/usr/share/zoneinfo/", "/usr/share/mime/", "/usr/share/info/", "/usr/share/i18n/", "/usr/share/icons/", "/usr/share/vim/"} {
+		if strings.Contains(p, dir) {
+			return true
+		}
+	}
+	return false
 }
 
 // Region is part of image.Visitor: blocks of bytes outside file systems become files

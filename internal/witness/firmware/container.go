@@ -44,9 +44,7 @@ func (c *collector) bundles(l *image.Layer) []bundle {
 	text := func(p string) (string, bool) {
 		for _, n := range l.Nodes {
 			if n.Path == p {
-				if t := c.traces[n]; t != nil && t.Text != nil {
-					return *t.Text, true
-				}
+				return (&File{Node: n, Trace: c.traces[n]}).Text()
 			}
 		}
 		return "", false

@@ -24,8 +24,8 @@ import (
 
 // Options say how [Examine] works.
 type Options struct {
-	Image  image.Options
-	At     time.Time // the date of the assessment: certificates expire against it
+	Image image.Options
+	At    time.Time // the date of the assessment: certificates expire against it
 
 	// Signatures find components in binaries; nil finds none.
 	Signatures *component.Matcher

@@ -80,14 +80,8 @@ func resolve(at, target string) string {
 func (r *Root) Entry(p string) *File { return r.files[p] }
 
 // Text returns the content of the text file at a path, links followed, and whether there
-// is one. A file larger than [MaxText] is not kept as text.
-func (r *Root) Text(p string) (string, bool) {
-	f := r.Lookup(p)
-	if f == nil || f.Trace == nil || f.Trace.Text == nil {
-		return "", false
-	}
-	return *f.Trace.Text, true
-}
+// is one. A file larger than [MaxText] is not given as text.
+func (r *Root) Text(p string) (string, bool) { return r.Lookup(p).Text() }
 
 // Dir returns the entries directly in a directory, links followed, in the order of the
 // names.
@@ -152,6 +146,33 @@ func (r *Root) Blind(k fact.Kind, level, why string) {
 		r.blind = map[fact.Kind]blind{}
 	}
 	r.blind[k] = blind{level, why}
+}
+
+// Text returns the content of a text file, and whether f is one. A file larger than
+// [MaxText] is not given as text, and neither is one that cannot be read. A nil File has
+// none.
+func (f *File) Text() (string, bool) {
+	switch {
+	case f == nil || f.Trace == nil || f.Trace.Type != "text" && f.Trace.Type != "script" || f.Trace.Size > MaxText:
+		return "", false
+	case f.Trace.Text != nil:
+		return *f.Trace.Text, true
+	}
+	// It was let go to save memory: it is read again.
+	var b strings.Builder
+	switch n := f.Node; {
+	case n.Data != nil:
+		p, err := n.Data.View(0, min(n.Size, n.Data.Size()))
+		if err != nil {
+			return "", false
+		}
+		b.Write(p)
+	case n.Stream != nil:
+		if n.Stream(&b) != nil {
+			return "", false
+		}
+	}
+	return b.String(), true
 }
 
 // At returns the place of a line of a file; 0 is the file as a whole.
