@@ -58,6 +58,7 @@ type inspector struct {
 // ones through Root.Facts.
 var inspectors = []inspector{
 	device,
+	executables,
 }
 
 // Examine opens the input and states the facts that are in it.

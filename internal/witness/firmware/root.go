@@ -30,6 +30,7 @@ type Root struct {
 	budget  *budget.Budget
 	options Options
 	blind   map[fact.Kind]blind
+	owned   *owners // by packages; made when first asked for
 }
 
 // File is one entry of a root.

@@ -26,6 +26,7 @@ type Trace struct {
 	Text      *string              `json:"text,omitempty"`
 	Evidence  []component.Evidence `json:"evidence,omitempty"` // of components, by their signatures
 	Container bool                 `json:"container,omitempty"`
+	Binary    *Binary              `json:"binary,omitempty"` // of a program, library or object
 }
 
 // looker reads one aspect of a content into its trace. It is a pure function of the bytes.
@@ -38,6 +39,8 @@ type looker struct {
 // lookers, in the order in which they run: type is the first, so that the others know it.
 var lookers = []looker{
 	{name: "type", look: lookType},
+	{name: "elf", literals: elfLiterals, look: lookELF},
+	{name: "pe", look: lookPE},
 }
 
 // content is what a looker sees of a file.

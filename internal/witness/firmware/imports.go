@@ -1,0 +1,189 @@
+package firmware
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/fact"
+)
+
+// elfLiterals are what the looker at ELF files is told of.
+var elfLiterals = []string{"/rustc/", "curl -", "wget -"}
+
+// traits are what a C function says about the program that imports it.
+type traits uint8
+
+const (
+	risky    traits = 1 << iota // writes without knowing the room there is
+	runs                        // starts another program
+	accepts                     // waits for others to connect
+	buffer                      // is used with arrays, which a canary would guard
+	printing                    // is replaced by a checked one where the compiler may
+	arrays                      // writes into an array, hardly ever into the heap
+)
+
+// functions says what is known of functions of the C library.
+var functions = map[string]traits{
+	"gets": risky | buffer | printing | arrays, "strcpy": risky | buffer, "strcat": risky | buffer, "stpcpy": risky | buffer, "wcscpy": risky | buffer, "wcscat": risky | buffer,
+	"sprintf": risky | buffer | printing | arrays, "vsprintf": risky | buffer | printing | arrays,
+	"scanf": risky | buffer, "fscanf": risky | buffer, "sscanf": risky | buffer, "vsscanf": risky | buffer,
+	"__isoc99_scanf": risky | buffer, "__isoc99_fscanf": risky | buffer, "__isoc99_sscanf": risky | buffer, "__isoc99_vsscanf": risky | buffer,
+	"__isoc23_scanf": risky | buffer, "__isoc23_fscanf": risky | buffer, "__isoc23_sscanf": risky | buffer,
+	"system": runs, "popen": runs, "execl": runs, "execlp": runs, "execle": runs, "execv": runs, "execve": runs, "execvp": runs, "execvpe": runs,
+	"posix_spawn": runs, "posix_spawnp": runs, "wordexp": runs,
+	"listen": accepts, "accept": accepts, "accept4": accepts, "bind": accepts,
+	"snprintf": buffer | printing, "vsnprintf": buffer | printing, "fgets": buffer, "read": buffer, "recv": buffer, "recvfrom": buffer, "strncpy": buffer, "strncat": buffer,
+	"printf": printing, "fprintf": printing, "vfprintf": printing, "vprintf": printing, "syslog": printing,
+}
+
+// imports gathers what the imported functions say.
+type imports struct {
+	named   []string
+	all     traits
+	canary  bool
+	checked bool // a checked variant of a function
+	count   int
+}
+
+func (in *imports) add(name []byte) {
+	in.count++
+	if t := functions[string(name)]; t != 0 {
+		in.all |= t
+		in.named = append(in.named, string(name))
+		return
+	}
+	if len(name) > 8 && name[0] == '_' && name[1] == '_' {
+		if bytes.HasSuffix(name, []byte("_chk")) {
+			in.checked = true
+		} else if bytes.HasPrefix(name, []byte("__stack_chk_")) || string(name) == "__stack_smash_handler" {
+			in.canary = true
+		}
+	}
+}
+
+// with lists the functions of some trait.
+func (in *imports) with(t traits) []string {
+	out := []string{}
+	for _, n := range in.named {
+		if functions[n]&t != 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// canaryCode is the size of code below which a C program may have no array that is worth
+// a canary, unless it prints or scans into one.
+const canaryCode = 32 << 10
+
+// plain are the libraries that a program needs anyway; with others it may listen through
+// them.
+var plain = regexp.MustCompile(`^(ld[-.]|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|crypt|util|uClibc)[-.])`)
+
+// state states what the functions say. What a C program may rightly lack stays unstated:
+// a canary where there is hardly an array, checked functions where none has a variant.
+func (in *imports) state(b *Binary, f *elfFile) {
+	slices.Sort(in.named)
+	in.named = slices.Compact(in.named)
+	b.Imports = in.named
+	e := &b.Shape
+	e.Risky, e.Runs = in.with(risky), in.with(runs)
+	switch {
+	case in.all&accepts != 0:
+		e.Network = fact.Say(true)
+	case e.Type == "program" && e.Language == "" && !slices.ContainsFunc(e.Needed, func(n string) bool { return !plain.MatchString(n) }):
+		e.Network = fact.Say(false)
+	}
+	if e.Language == "go" {
+		return
+	}
+	code := uint64(0)
+	for _, s := range f.segments {
+		if s.kind == 1 && s.flags&1 != 0 {
+			code += s.size
+		}
+	}
+	switch {
+	case in.canary || f.guards():
+		e.Canary = fact.Say(true)
+	case e.Language == "" && in.all&buffer != 0 && (code >= canaryCode || slices.ContainsFunc(e.Risky, func(n string) bool { return functions[n]&arrays != 0 })):
+		e.Canary = fact.Say(false)
+	}
+	switch {
+	case in.checked:
+		e.Fortify = fact.Say(true)
+	case e.Language == "" && in.all&printing != 0 && !f.musl(e.Needed):
+		e.Fortify = fact.Say(false)
+	}
+}
+
+// guards reports whether the program defines the canary's failure itself, as the C
+// library and static programs do.
+func (f *elfFile) guards() bool {
+	s := f.section(".symtab")
+	if s == nil || int(s.link) >= len(f.sections) {
+		return false
+	}
+	names := f.sections[s.link]
+	return bytes.Contains(f.bytes(names.offset, min(names.size, elfTable)), []byte("\x00__stack_chk_fail"))
+}
+
+// musl reports whether the program's C library is musl, which has no checked functions.
+func (f *elfFile) musl(needed []string) bool {
+	if i := f.segment(3); i != nil {
+		return strings.Contains(string(f.bytes(i.offset, min(i.size, 256))), "ld-musl")
+	}
+	return slices.ContainsFunc(needed, func(n string) bool { return strings.HasPrefix(n, "libc.musl-") || n == "libc.so" })
+}
+
+// A format string is a shell command when it begins with a program. English words that
+// are also programs count only with something of the shell in the string.
+var (
+	commandPath = regexp.MustCompile(`^(/usr/local|/usr|/opt/[\w.-]+)?/(s?bin|etc/init\.d|etc/rc\.d)/[\w.+-]+ `)
+	commandTool = regexp.MustCompile(`^(sudo |cd \S+ ?(&&|;) ?)?(ifconfig|iptables|ip6tables|ebtables|nft|wpa_cli|iwconfig|iwpriv|brctl|vconfig|insmod|rmmod|modprobe|killall|pkill|umount|mkdir|chmod|chown|wget|curl|tftp|ftpget|ftpput|udhcpc|hwclock|flashcp|flash_erase|nandwrite|mkfs\.\w+|systemctl|openssl|nvram|uci|cfg|smbclient|sshpass|nslookup|ntpdate|chpasswd|adduser|deluser|useradd|usermod|ping6?|ip (addr|link|route|rule)|route (add|del)) `)
+	commandWord = regexp.MustCompile(`^(cat|echo|rm|cp|mv|mount|tar|unzip|gzip|gunzip|kill|date|touch|grep|sed|awk|ls|ln|dd|sh|bash|sync|reboot|passwd|find|head|tail|test|route|arp|traceroute|telnet|ssh|scp|ftp|dpkg|rpm|opkg|kill) `)
+	commandSign = regexp.MustCompile(` -\w|[>|;&` + "`" + `]|['"]%s|/dev/|/tmp/|/etc/|/proc/`)
+	commandNot  = regexp.MustCompile(`(?i)(failed|fail:|error|cannot|can't|could not|couldn't|unable|invalid|usage|not found|no such|unknown|warning|\.\.\.$|: %s)`)
+)
+
+// commandFormats collects the shell commands with a text argument in some data.
+func commandFormats(data []byte, b *Binary) {
+	for tries := 0; tries < 1<<14 && len(b.Commands) < 8; tries++ {
+		i := bytes.Index(data, []byte("%s"))
+		if i < 0 {
+			return
+		}
+		start, s := printable(data, i)
+		if shellCommand(s) && !slices.Contains(b.Commands, s) {
+			b.Commands = append(b.Commands, s[:min(len(s), 160)])
+		}
+		data = data[min(max(start+len(s), i+2), len(data)):]
+	}
+}
+
+func shellCommand(s string) bool {
+	if !strings.Contains(s, "%s") || commandNot.MatchString(s) {
+		return false
+	}
+	return commandPath.MatchString(s) || commandTool.MatchString(s) || commandWord.MatchString(s) && commandSign.MatchString(s)
+}
+
+// printable returns the run of printable bytes about an offset, at most 512 on either
+// side.
+func printable(data []byte, at int) (int, string) {
+	start, end := at, at
+	for start > 0 && at-start < 512 && data[start-1] >= ' ' && data[start-1] < 0x7f {
+		start--
+	}
+	for end < len(data) && end-at < 512 && data[end] >= ' ' && data[end] < 0x7f {
+		end++
+	}
+	return start, string(data[start:end])
+}
+
+var noVerify = regexp.MustCompile(`(^|[/ ;&|(` + "`" + `'"])(curl(\s+-\S+)*?\s+(-[a-zA-Z]*k[a-zA-Z]*\b|--insecure\b)|curl\s[^|;]*?\s(-k|--insecure)\b|wget\s([^|;]*\s)?--no-check-certificate\b)`)
+
+// unverified reports whether a command fetches without checking whom it talks to.
+func unverified(command string) bool { return noVerify.MatchString(command) }
