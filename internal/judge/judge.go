@@ -11,7 +11,12 @@
 // The package knows no image and no report.
 package judge
 
-import "github.com/vesalius-project/vesalius/internal/fact"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vesalius-project/vesalius/internal/fact"
+)
 
 // Outcome is the answer to a rule.
 type Outcome string
@@ -48,6 +53,22 @@ type Finding struct {
 }
 
 // Rule is one question and all that is known about it.
+//
+// When and Evidence are CEL expressions. They read the asked fact under its kind's name
+// with the field names of its JSON (secret.in is written secret.where, secret.for
+// secret.opens); all facts of the same root as the lists devices, components, accounts,
+// ... all_data ...; config["sshd"]["PermitRootLogin"], the effective settings of the root;
+// and root, its role. A fact also has witness, confidence and paths, and ties to others:
+// service.settings, .component, .account, .executable, .guards, .seen (of a declared port);
+// executable.component, .service; script.component, .service; setting.service;
+// guard.service; endpoint.service; component.sbom (found, missing, declared, undeclared,
+// version differs) and .sbom_version. Beside CEL's own functions and its string library
+// there are versionLess(a, b) and number(text).
+//
+// A field that is unstated is unknown, and so is a setting that is missing and a fact that
+// a list could lack because it was not seen: false && unknown is false, the rest stays
+// unknown. has(service.port) asks whether a field is stated, "Port" in service.settings
+// whether a setting is.
 type Rule struct {
 	ID        string              `yaml:"id" json:"id"`
 	Was       []string            `yaml:"was" json:"was,omitzero"` // earlier ids
@@ -55,6 +76,7 @@ type Rule struct {
 	Vector    string              `yaml:"vector" json:"vector"`
 	Pillar    string              `yaml:"pillar" json:"pillar"`
 	Ask       fact.Kind           `yaml:"ask" json:"ask"`
+	Of        string              `yaml:"of" json:"of,omitzero"`       // whose facts: "" of what was found, declared of the design's and the claims', any
 	Group     string              `yaml:"group" json:"group,omitzero"` // "", component, root: one finding for many facts
 	When      string              `yaml:"when" json:"when"`
 	Evidence  string              `yaml:"evidence" json:"evidence,omitzero"` // expression that gives the words of what was seen; a default is made where there is none
@@ -76,4 +98,85 @@ type Verdict struct {
 	Outcome    string   `json:"outcome"` // accept, accept with conditions, reject
 	Reasons    []string `json:"reasons,omitzero"`
 	Conditions []string `json:"conditions,omitzero"` // named controls
+}
+
+// Input is what is judged.
+type Input struct {
+	Facts    *fact.Set // Judge links them
+	Coverage []fact.Coverage
+	Gaps     []fact.Gap
+}
+
+// Judge asks rules of facts. It is safe for concurrent use.
+type Judge struct {
+	view  *view
+	rules []*compiled
+}
+
+// New compiles rules. The error names the rule.
+func New(rules []*Rule) (*Judge, error) {
+	w, err := newView()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCompiler(w)
+	if err != nil {
+		return nil, err
+	}
+	j := &Judge{view: w}
+	ids := map[string]bool{}
+	for _, r := range rules {
+		if ids[r.ID] {
+			return nil, fmt.Errorf("rule %q stands twice", r.ID)
+		}
+		ids[r.ID] = true
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		one, err := c.compile(r)
+		if err != nil {
+			return nil, err
+		}
+		j.rules = append(j.rules, one)
+	}
+	return j, nil
+}
+
+// Severities, worst first.
+func Severities() []string { return []string{"critical", "high", "medium", "low", "info"} }
+
+// Vectors, in the order of reports.
+func Vectors() []string {
+	return []string{"credentials", "api", "protocol", "firmware", "brute-force", "access", "input", "memory", "component", "process"}
+}
+
+func pillars() []string {
+	return []string{"secure-defaults", "coding-practice", "authentication", "continuous-testing"}
+}
+
+// check holds the words of a rule against those that exist.
+func (r *Rule) check() error {
+	for _, c := range []struct {
+		what, word string
+		of         []string
+	}{
+		{"severity", r.Severity, Severities()},
+		{"vector", r.Vector, Vectors()},
+		{"pillar", r.Pillar, pillars()},
+		{"group", r.Group, []string{"", "component", "root"}},
+		{"of", r.Of, []string{"", "declared", "any"}},
+	} {
+		if !slices.Contains(c.of, c.word) {
+			return fmt.Errorf("rule %q: %s %q is none of %q", r.ID, c.what, c.word, c.of)
+		}
+	}
+	if r.Version < 1 {
+		return fmt.Errorf("rule %q: version %d is no version", r.ID, r.Version)
+	}
+	for _, k := range append(slices.Clone(r.Needs), r.Ask) {
+		if !slices.Contains(fact.Kinds(), k) {
+			return fmt.Errorf("rule %q: there is no kind %q", r.ID, k)
+		}
+	}
+	return nil
 }
