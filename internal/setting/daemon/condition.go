@@ -1,0 +1,250 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// truth is the answer to a condition.
+type truth int
+
+const (
+	unknown truth = iota
+	no
+	yes
+)
+
+// Choice is a list of conditions of which the first that holds gives the value. In YAML it
+// is a bare value, or a list of CONDITION: VALUE, of which the last may be else: VALUE. A
+// condition is one or more of these, joined by " and ":
+//
+//	KEY == VALUE     the value in force, of the listener's own section or those around it;
+//	                 empty where nobody said it and the description has no default
+//	KEY != VALUE
+//	KEY has WORD     one of its words is
+//	KEY < NUMBER     also >=
+//	KEY is set       somebody said it; a default does not count
+//	KEY is unset
+//	some KEY         it is set in any section
+//	no KEY
+//
+// KEY may be version (of the component), program (its base name), port or it (the text of
+// the listener). A value $KEY stands for the value in force of that key.
+type Choice []choice
+
+type choice struct {
+	when []condition
+	is   string
+}
+
+// UnmarshalYAML reads a bare value or a list of conditions.
+func (c *Choice) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*c = Choice{{is: n.Value}}
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		return errors.New("a choice is a value or a list")
+	}
+	for _, item := range n.Content {
+		if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
+			return fmt.Errorf("line %d: a choice has one condition", item.Line)
+		}
+		line := choice{is: item.Content[1].Value}
+		if text := item.Content[0].Value; text != "else" {
+			when, err := parseConditions(text)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", item.Line, err)
+			}
+			line.when = when
+		}
+		*c = append(*c, line)
+	}
+	return nil
+}
+
+// condition is one comparison.
+type condition struct{ key, op, value string }
+
+// conditions is a list of which all must hold, written as text in YAML.
+type conditions []condition
+
+// UnmarshalYAML reads a text.
+func (c *conditions) UnmarshalYAML(n *yaml.Node) error {
+	list, err := parseConditions(n.Value)
+	*c = list
+	return err
+}
+
+func parseConditions(s string) ([]condition, error) {
+	var out []condition
+	for _, part := range strings.Split(s, " and ") {
+		part = strings.TrimSpace(part)
+		if key, ok := strings.CutPrefix(part, "some "); ok {
+			out = append(out, condition{key, "some", ""})
+			continue
+		}
+		if key, ok := strings.CutPrefix(part, "no "); ok {
+			out = append(out, condition{key, "none", ""})
+			continue
+		}
+		if key, ok := strings.CutSuffix(part, " is set"); ok {
+			out = append(out, condition{key, "set", ""})
+			continue
+		}
+		if key, ok := strings.CutSuffix(part, " is unset"); ok {
+			out = append(out, condition{key, "unset", ""})
+			continue
+		}
+		at := -1
+		var op string
+		for _, o := range []string{" == ", " != ", " has ", " lacks ", " < ", " >= "} {
+			if n := strings.Index(part, o); n > 0 {
+				at, op = n, o
+				break
+			}
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("condition %q: no comparison", part)
+		}
+		out = append(out, condition{part[:at], strings.TrimSpace(op), strings.Trim(part[at+len(op):], `"`)})
+	}
+	return out, nil
+}
+
+// view is what conditions are asked of: the settings, seen from one section.
+type view struct {
+	r     *reading
+	scope string
+	it    string // text of the listener
+	port  string
+}
+
+// choose returns the value of the first line that holds; nothing when a line before it
+// cannot be decided.
+func (v view) choose(c Choice) (string, bool) {
+	for _, line := range c {
+		switch v.all(line.when) {
+		case yes:
+			if key, ok := strings.CutPrefix(line.is, "$"); ok {
+				return v.value(key)
+			}
+			return line.is, true
+		case unknown:
+			return "", false
+		case no:
+		}
+	}
+	return "", false
+}
+
+// all answers whether every condition holds.
+func (v view) all(list []condition) truth {
+	answer := yes
+	for _, c := range list {
+		switch v.holds(c) {
+		case no:
+			return no
+		case unknown:
+			answer = unknown
+		case yes:
+		}
+	}
+	return answer
+}
+
+func decide(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func (v view) holds(c condition) truth {
+	switch c.op {
+	case "some", "none":
+		found := slices.ContainsFunc(v.r.res.Settings, func(s Setting) bool { return s.Key == c.key && said(s) })
+		if !found && len(v.r.res.Missing) > 0 {
+			return unknown
+		}
+		return decide(found == (c.op == "some"))
+	case "set", "unset":
+		s, ok := v.find(c.key)
+		found := ok && said(s)
+		if !found && len(v.r.res.Missing) > 0 {
+			return unknown
+		}
+		return decide(found == (c.op == "set"))
+	}
+	value, ok := v.value(c.key)
+	if !ok {
+		return unknown
+	}
+	switch c.op {
+	case "==":
+		return decide(strings.EqualFold(value, c.value))
+	case "!=":
+		return decide(!strings.EqualFold(value, c.value))
+	case "has", "lacks":
+		found := slices.ContainsFunc(strings.FieldsFunc(value, separator), func(w string) bool { return strings.EqualFold(w, c.value) })
+		return decide(found == (c.op == "has"))
+	}
+	less := false
+	if c.key == "version" {
+		less = compare(value, c.value) < 0
+	} else {
+		a, err := strconv.Atoi(value)
+		b, err2 := strconv.Atoi(c.value)
+		if err != nil || err2 != nil {
+			return unknown
+		}
+		less = a < b
+	}
+	return decide(less == (c.op == "<"))
+}
+
+func separator(r rune) bool { return strings.ContainsRune(" \t,;()[]\"'", r) }
+
+func said(s Setting) bool { return s.Origin == "file" || s.Origin == "argument" }
+
+// value returns what is in force for a key in the view's section.
+func (v view) value(key string) (string, bool) {
+	switch key {
+	case "it":
+		return v.it, true
+	case "port":
+		return v.port, v.port != ""
+	case "version":
+		return v.r.in.Version, v.r.in.Version != ""
+	case "program":
+		return base(v.r.in.Program), v.r.in.Program != ""
+	}
+	s, ok := v.find(key)
+	if !ok && len(v.r.res.Missing) == 0 {
+		// Nobody said it: it is empty, unless its default depends on what is not known.
+		_, _, holds := v.r.d.Defaults[key].in(v.r.in)
+		return "", holds == no
+	}
+	return s.Value, ok
+}
+
+// find looks for a key in the view's section, then in those around it.
+func (v view) find(key string) (Setting, bool) {
+	scope := v.scope
+	for {
+		for _, s := range v.r.res.Settings {
+			if s.Key == key && s.Scope == scope {
+				return s, true
+			}
+		}
+		if scope == "" {
+			return Setting{}, false
+		}
+		scope = scope[:max(strings.LastIndexByte(scope, '/'), 0)]
+	}
+}

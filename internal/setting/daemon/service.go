@@ -1,0 +1,356 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/fact"
+)
+
+// Offer says how settings make services: none, one, or one for each value of a key.
+type Offer struct {
+	Name string     `yaml:"name"` // where a daemon offers several different ones: http, dicom
+	When conditions `yaml:"when"` // else it is not offered
+	Each string     `yaml:"each"` // key of which every value is a listener: listen
+	Port []string   `yaml:"port"` // keys that hold ports or addresses with ports, the first that is in force
+	Bind []string   `yaml:"bind"` // keys that hold addresses
+
+	DefaultPort Choice `yaml:"default-port"`
+	DefaultBind Choice `yaml:"default-bind"`
+
+	Listens       Choice `yaml:"listens"` // stated yes unless said otherwise
+	Protocol      Choice `yaml:"protocol"`
+	Transport     Choice `yaml:"transport"`
+	Encrypted     Choice `yaml:"encrypted"`
+	Authenticated Choice `yaml:"authenticated"`
+	Anonymous     Choice `yaml:"anonymous"`
+	Shell         Choice `yaml:"shell"`
+	Writable      Choice `yaml:"writable"`
+	User          Choice `yaml:"user"`
+}
+
+// Service is what one listener offers. What cannot be derived is unstated.
+type Service struct {
+	Name          string
+	Scope         string // of its settings
+	Protocol      string
+	Transport     string
+	Port          fact.Opt[int]
+	Bind          string
+	User          string
+	Listens       fact.Opt[bool]
+	Reachable     fact.Opt[bool]
+	Encrypted     fact.Opt[bool]
+	Authenticated fact.Opt[bool]
+	Anonymous     fact.Opt[bool]
+	Shell         fact.Opt[bool]
+	Writable      fact.Opt[bool]
+}
+
+func (o *Offer) check() error {
+	for _, c := range []Choice{o.Listens, o.Encrypted, o.Authenticated, o.Anonymous, o.Shell, o.Writable} {
+		for _, line := range c {
+			if !slices.Contains([]string{"yes", "no", "unknown"}, line.is) {
+				return fmt.Errorf("choice %q is neither yes nor no", line.is)
+			}
+		}
+	}
+	return nil
+}
+
+// keys are the settings that an offer asks for.
+func (o *Offer) keys() []string {
+	out := slices.Concat(o.Port, o.Bind)
+	if o.Each != "" {
+		out = append(out, o.Each)
+	}
+	add := func(list []condition) {
+		for _, c := range list {
+			if !slices.Contains([]string{"it", "port", "version", "program"}, c.key) {
+				out = append(out, c.key)
+			}
+		}
+	}
+	add(o.When)
+	for _, c := range []Choice{
+		o.DefaultPort, o.DefaultBind, o.Listens, o.Protocol, o.Transport, o.Encrypted, o.Authenticated,
+		o.Anonymous, o.Shell, o.Writable, o.User,
+	} {
+		for _, line := range c {
+			add(line.when)
+			if key, ok := strings.CutPrefix(line.is, "$"); ok {
+				out = append(out, key)
+			}
+		}
+	}
+	return out
+}
+
+const maxServices = 64
+
+// services derives what the settings offer.
+func (r *reading) services() []Service {
+	var out []Service
+	for i := range r.d.Services {
+		o := &r.d.Services[i]
+		if o.Each == "" {
+			if v := (view{r: r}); v.all(o.When) == yes {
+				for _, a := range v.addresses(o) {
+					out = append(out, v.service(o, a))
+				}
+			}
+			continue
+		}
+		for _, s := range r.res.Settings {
+			if s.Key != o.Each {
+				continue
+			}
+			v := view{r: r, scope: s.Scope, it: s.Value}
+			if v.all(o.When) != yes {
+				continue
+			}
+			for _, a := range parseAddresses(s.Value) {
+				v.fill(o, &a)
+				out = append(out, v.service(o, a))
+			}
+		}
+	}
+	if len(out) > maxServices {
+		out = out[:maxServices]
+	}
+	return out
+}
+
+// addresses are the places where an offer listens: every port at every address.
+func (v view) addresses(o *Offer) []address {
+	var out []address
+	var ports []string
+	for _, k := range o.Port {
+		if ports = v.values(k); len(ports) > 0 {
+			break
+		}
+	}
+	for _, k := range o.Bind {
+		for _, text := range v.values(k) {
+			for _, a := range parseAddresses(text) {
+				if a.port != 0 || len(ports) == 0 {
+					out = append(out, a)
+					continue
+				}
+				for _, p := range ports {
+					a.port = number(p)
+					out = append(out, a)
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		for _, p := range ports {
+			out = append(out, parseAddresses(p)...)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, address{})
+	}
+	for i := range out {
+		v.fill(o, &out[i])
+	}
+	return out
+}
+
+// values are all values of a key in the view's section or the nearest around it.
+func (v view) values(key string) []string {
+	first, ok := v.find(key)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, s := range v.r.res.Settings {
+		if s.Key == key && s.Scope == first.Scope {
+			out = append(out, s.Value)
+		}
+	}
+	return out
+}
+
+// fill completes an address from the offer's defaults.
+func (v view) fill(o *Offer, a *address) {
+	if a.transport == "unix" {
+		return
+	}
+	if a.port == 0 {
+		for _, k := range o.Port {
+			if s, ok := v.find(k); ok && a.port == 0 {
+				a.port = number(s.Value)
+			}
+		}
+	}
+	if a.port == 0 {
+		if p, ok := v.choose(o.DefaultPort); ok {
+			a.port = number(p)
+		}
+	}
+	if a.bind == "" {
+		for _, k := range o.Bind {
+			if s, ok := v.find(k); ok && a.bind == "" {
+				for _, b := range parseAddresses(s.Value) {
+					a.bind = b.bind
+				}
+			}
+		}
+	}
+	if a.bind == "" {
+		a.bind, _ = v.choose(o.DefaultBind)
+	}
+}
+
+// service derives the attributes of one listener.
+func (v view) service(o *Offer, a address) Service {
+	if a.port > 0 {
+		v.port = strconv.Itoa(a.port)
+	}
+	s := Service{Name: o.Name, Scope: v.scope, Protocol: v.r.d.Protocol, Transport: v.r.d.Transport, Bind: a.bind}
+	if a.port > 0 {
+		s.Port = fact.Say(a.port)
+	}
+	if p, ok := v.choose(o.Protocol); ok {
+		s.Protocol = p
+	}
+	if t, ok := v.choose(o.Transport); ok {
+		s.Transport = t
+	}
+	if a.transport != "" {
+		s.Transport = a.transport
+	}
+	s.User, _ = v.choose(o.User)
+	s.Listens = v.said(o.Listens)
+	if o.Listens == nil {
+		s.Listens = fact.Say(true)
+	}
+	s.Encrypted, s.Authenticated = v.said(o.Encrypted), v.said(o.Authenticated)
+	s.Anonymous, s.Shell, s.Writable = v.said(o.Anonymous), v.said(o.Shell), v.said(o.Writable)
+	switch {
+	case !s.Listens.Or(true) || s.Transport == "unix" || loopback(a.bind):
+		s.Reachable = fact.Say(false)
+	case a.bind != "" && s.Listens.Or(false):
+		s.Reachable = fact.Say(true)
+	}
+	return s
+}
+
+func (v view) said(c Choice) fact.Opt[bool] {
+	switch s, _ := v.choose(c); s {
+	case "yes":
+		return fact.Say(true)
+	case "no":
+		return fact.Say(false)
+	}
+	return fact.Opt[bool]{}
+}
+
+// address is where a service listens. Zero fields are not said.
+type address struct {
+	transport, bind string
+	port            int
+}
+
+// parseAddresses reads the many ways in which configuration files write addresses:
+// 443 ssl, 0.0.0.0:443, [::]:443, *:80, unix:/run/x, 1883 127.0.0.1, udp:161,
+// tcp://0.0.0.0:2375, 127.0.0.1,::1.
+func parseAddresses(s string) []address {
+	var out []address
+	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == '[' && false }) {
+		out = append(out, parseAddress(part))
+	}
+	if len(out) == 0 {
+		out = append(out, address{})
+	}
+	return out
+}
+
+func parseAddress(s string) address {
+	var a address
+	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\"'{};", r) }) {
+		for _, t := range []string{"tcp", "udp", "tcp6", "udp6", "http", "https", "ssl", "unix", "fd"} {
+			rest, ok := strings.CutPrefix(w, t+":")
+			if !ok {
+				continue
+			}
+			switch t {
+			case "unix", "fd":
+				a.transport = "unix"
+				return a
+			case "udp", "udp6":
+				a.transport = "udp"
+			default:
+				a.transport = "tcp"
+			}
+			w = strings.TrimPrefix(rest, "//")
+			if strings.HasSuffix(t, "6") && a.bind == "" {
+				a.bind = "::"
+			}
+			break
+		}
+		a.word(w)
+	}
+	return a
+}
+
+// word reads one word of an address: a port, an address, or both.
+func (a *address) word(w string) {
+	if strings.HasPrefix(w, "/") {
+		if a.port == 0 && a.bind == "" {
+			a.transport = "unix"
+		}
+		return
+	}
+	if n := number(w); n > 0 {
+		a.port = n
+		return
+	}
+	host, port := w, ""
+	if i := strings.LastIndexByte(w, ':'); i >= 0 && (strings.HasPrefix(w, "[") && strings.Contains(w[:i], "]") || strings.Count(w, ":") == 1) {
+		host, port = w[:i], w[i+1:]
+	}
+	host = strings.Trim(host, "[]")
+	bind := ""
+	switch {
+	case host == "*" || host == "" && port != "" || host == "any":
+		bind = "0.0.0.0"
+	case host == "localhost" || host == "localhost6" || host == "ip6-localhost":
+		bind = "127.0.0.1"
+	default:
+		if ip, err := netip.ParseAddr(host); err == nil {
+			bind = ip.String()
+		}
+	}
+	if port != "" {
+		if bind == "" {
+			return
+		}
+		a.port = number(port)
+	}
+	if bind != "" {
+		a.bind = bind
+	}
+}
+
+// number returns a port, or 0.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 65535 {
+		return 0
+	}
+	return n
+}
+
+func loopback(bind string) bool {
+	ip, err := netip.ParseAddr(bind)
+	return err == nil && ip.IsLoopback()
+}
+
+func base(p string) string { return path.Base(p) }
