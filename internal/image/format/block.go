@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/anchore/go-lzo"
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -44,6 +45,31 @@ func unpackZlib() unpacker {
 		}
 		if err != nil {
 			return dst[:n], err
+		}
+		var one [1]byte
+		if k, _ := r.Read(one[:]); k > 0 {
+			return nil, errBlockSize
+		}
+		return dst, nil
+	}
+}
+
+// unpackDeflate returns an unpacker of bare deflate streams.
+func unpackDeflate() unpacker {
+	pool := sync.Pool{New: func() any { return flate.NewReader(nil) }}
+	return func(dst, src []byte) ([]byte, error) {
+		r := pool.Get().(io.ReadCloser)
+		defer pool.Put(r)
+		if err := r.(flate.Resetter).Reset(bytes.NewReader(src), nil); err != nil {
+			return nil, err
+		}
+		dst = dst[:cap(dst)]
+		n, err := io.ReadFull(r, dst)
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return dst[:n], nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		var one [1]byte
 		if k, _ := r.Read(one[:]); k > 0 {

@@ -14,7 +14,9 @@ import (
 // all is in the order in which formats are tried at one place: file systems and partition
 // tables before what may also match by chance.
 var all = []*image.Format{
+	ubi,
 	squashfs,
+	ubifs,
 	ext,
 	iso9660,
 	fat,

@@ -194,7 +194,7 @@ func TestDocumented(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	for i, form := range All() {
 		for _, s := range samplesOf(f, filepath.Join("testdata", form.Name)) {
-			if data := sample(f, s); len(data) <= 64<<10 {
+			if data := sample(f, s); len(data) <= 300<<10 {
 				f.Add(byte(i), data)
 			}
 		}

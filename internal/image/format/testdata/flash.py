@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Changes images that real tools wrote into what use, age and accidents make of them.
+
+flash.sh calls it: flash.py KIND FILE. Checksums are made right again where the change
+stands for a later writing, and left wrong where it stands for damage.
+"""
+import struct
+import sys
+import zlib
+
+
+def ubi_sum(b):
+    return zlib.crc32(b) ^ 0xFFFFFFFF
+
+
+def write(name, b):
+    with open(name, "wb") as f:
+        f.write(b)
+
+
+# --- UBIFS -----------------------------------------------------------------------------
+
+LEB = 15872
+
+
+def nodes(b, lnum):
+    """Yields offset, type, length of the nodes of a block."""
+    at = lnum * LEB
+    while at < (lnum + 1) * LEB:
+        if b[at : at + 4] != b"\x31\x18\x10\x06":
+            return
+        n = struct.unpack_from("<I", b, at + 16)[0]
+        yield at, b[at + 20], n
+        at += (n + 7) & ~7
+
+
+def node(kind, sqnum, body):
+    b = struct.pack("<QIBBH", sqnum, 24 + len(body), kind, 0, 0) + body
+    return struct.pack("<II", 0x06101831, ubi_sum(b)) + b
+
+
+def key(inum, kind, low=0):
+    return struct.pack("<II8x", inum, kind << 29 | low)
+
+
+def entry(parent, inum, kind, name):
+    # The hash of the name is not looked at by readers that go by the name.
+    return key(parent, 2, 5) + struct.pack("<QBBHI", inum, 0, kind, len(name), 0) + name + b"\0"
+
+
+def xattr(inum, value, name):
+    return key(inum, 3, 5) + struct.pack("<QBBHI", value, 0, 0, len(name), 0) + name + b"\0"
+
+
+def inode(inum, size, links, mode, data=b""):
+    return (
+        key(inum, 0)
+        + struct.pack("<QQQQQIIIIIIIIIIIIIH26x", 99, size, 1650000000, 1650000000, 1650000000, 0, 0, 0, links, 7, 8, mode, 1, len(data), 0, 0, 0, 0, 0)
+        + data
+    )
+
+
+def data(inum, block, content):
+    return key(inum, 1, block) + struct.pack("<IHH", len(content), 0, 0) + content
+
+
+def find(b, name):
+    """Returns parent and number of an entry."""
+    at = b.index(name + b"\0", 0)
+    return struct.unpack_from("<I", b, at - 32)[0], struct.unpack_from("<Q", b, at - 16)[0]
+
+
+def ubifs(path):
+    img = open(path, "rb").read()
+    lebs = len(img) // LEB
+    master = max((struct.unpack_from("<Q", img, at + 8)[0], at) for lnum in (1, 2) for at, kind, n in nodes(img, lnum) if kind == 7)[1]
+    root = struct.unpack_from("<III", img, master + 48)
+
+    # The journal: a file that is new, one deleted, one longer, one cut off, one renamed.
+    b = bytearray(img + b"\xff" * LEB)
+    etc = find(img, b"passwd")[0]
+    _, tool = find(img, b"tool")
+    bin_, _ = find(img, b"tool")
+    _, long_ = find(img, b"long.txt")
+    number = [2000]
+
+    def put(kind, body):
+        number[0] += 1
+        n = node(kind, number[0], body)
+        return n + b"\xff" * 0, len(n)
+
+    bud = b""
+    for kind, body in (
+        (2, entry(etc, 900, 0, b"new.conf")),
+        (0, inode(900, 4100, 1, 0o100600)),
+        (1, data(900, 0, b"n" * 4096)),
+        (1, data(900, 1, b"tail")),
+        (2, entry(bin_, 0, 0, b"link")),
+        (4, struct.pack("<I12xQQ", long_, 15000, 6000)),
+        (1, data(long_, 1, b"L" * (6000 - 4096))),
+        (0, inode(long_, 6000, 1, 0o100644)),
+        (2, entry(etc, 0, 0, b"passwd-")),
+        (2, entry(bin_, tool, 0, b"renamed")),
+        (2, entry(bin_, 0, 0, b"tool")),
+        (3, xattr(900, 901, b"security.capability")),
+        (0, inode(901, 20, 1, 0o100644, bytes.fromhex("0100000200040000000000000000000000000000"))),
+        (3, xattr(900, 902, b"user.gone")),
+        (0, inode(902, 4, 1, 0o100644, b"gone")),
+        (3, xattr(900, 0, b"user.gone")),
+        (0, inode(902, 0, 0, 0o100644)),
+    ):
+        n, size = put(kind, body)
+        bud += n + b"\0" * (-size % 8)
+    b[lebs * LEB : lebs * LEB + len(bud)] = bud
+    log = 3 * LEB
+    end = max(at + ((n + 511) & ~511) for at, kind, n in nodes(img, 3))
+    ref = node(8, 1999, struct.pack("<III28x", lebs, 0, 1))
+    b[end : end + len(ref)] = ref
+    # One block more.
+    sb = bytearray(b[:4096])
+    struct.pack_into("<I", sb, 40, lebs + 1)
+    struct.pack_into("<I", sb, 4, ubi_sum(sb[8:]))
+    b[:4096] = sb
+    write("ubifs-journal.img", b)
+
+    b = bytearray(img)
+    b[root[0] * LEB + root[1] + 30] ^= 0xFF
+    write("ubifs-index.img", b)
+
+    b = bytearray(img)
+    b[100] ^= 0xFF
+    write("ubifs-super.img", b)
+
+    b = bytearray(img)
+    for lnum in range(10, lebs):
+        for at, kind, n in nodes(img, lnum):
+            if kind == 1 and struct.unpack_from("<I", img, at + 24)[0] == long_ and struct.unpack_from("<I", img, at + 28)[0] & 0xFFFF == 2:
+                b[at + 60] ^= 0xFF
+    write("ubifs-data.img", b)
+
+    b = bytearray(img)
+    b[log : log + LEB] = b"\xff" * LEB
+    write("ubifs-nolog.img", b)
+
+
+# --- UBI -------------------------------------------------------------------------------
+
+PEB = 16384
+
+
+def volume_header(block):
+    vid = struct.unpack_from(">I", block, 16)[0]
+    return vid, vid + 64
+
+
+def resum(block):
+    vid, end = volume_header(block)
+    struct.pack_into(">I", block, vid + 60, ubi_sum(block[vid : vid + 60]))
+    return block
+
+
+def ubi(path):
+    img = open(path, "rb").read()
+    blocks = [bytearray(img[i : i + PEB]) for i in range(0, len(img), PEB)]
+    ec = blocks[0][:64]
+    erased = bytearray(ec + b"\xff" * (PEB - 64))
+    vid = volume_header(blocks[2])[0]
+
+    # As wear levelling leaves it: out of order, an older copy of a block, an interrupted
+    # copy, a bad block, erased ones, an unmapped one.
+    old = bytearray(blocks[6])
+    old[2048:2060] = b"older bytes "
+    for i, b in enumerate(blocks):
+        struct.pack_into(">Q", b, vid + 40, 100 + i)
+        resum(b)
+    struct.pack_into(">Q", old, vid + 40, 3)
+    half = bytearray(blocks[7])
+    struct.pack_into(">Q", half, vid + 40, 5000)
+    half[vid + 6] = 1
+    struct.pack_into(">I", half, vid + 20, 4096)
+    struct.pack_into(">I", half, vid + 32, 0x12345678)
+    bad = bytearray(b"\0" * PEB)
+    last = blocks.pop()
+    order = [blocks[1], bytearray(b"\xff" * PEB), erased, resum(old), blocks[0], last, bad, resum(half)] + blocks[:1:-1]
+    shuffled = b"".join(order)
+    write("shuffled.ubi", shuffled + b"\xff" * PEB + b"behind the image" * 8)
+
+    # Both copies of the table are damaged in one row.
+    b = bytearray(img)
+    data_offset = struct.unpack_from(">I", img, 20)[0]
+    for i in (0, 1):
+        b[i * PEB + data_offset + 20] ^= 0xFF
+    write("table.ubi", b)
+
+    write("two.ubi", img[: 6 * PEB] + img[: 7 * PEB])
+    write("cut.ubi", img[: len(img) - PEB - 9000])
+
+    write("missing.ubi", img[: 2 * PEB] + img[3 * PEB : 5 * PEB] + b"\xff" * PEB + img[6 * PEB :])
+
+    pages = [img[i : i + 512] + b"\xff" * 16 for i in range(0, len(img), 512)]
+    write("spare.ubi", b"".join(pages))
+
+
+if __name__ == "__main__":
+    {"ubifs": ubifs, "ubi": ubi}[sys.argv[1]](sys.argv[2])

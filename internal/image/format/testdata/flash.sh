@@ -1,0 +1,90 @@
+#!/bin/sh
+# Makes the samples of the formats of raw flash anew, beside this script. Needs root
+# (device nodes) and Debian's mtd-utils, python3.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export SOURCE_DATE_EPOCH=1700000000 TZ=UTC
+
+# pack makes a file a sample, compressed since most of it is empty space. A sample that is
+# there stays, for not all tools write the same bytes twice: remove it to renew it.
+pack() { # FILE SAMPLE
+	mkdir -p "$here/${2%/*}"
+	[ -e "$here/$2.packed" ] || gzip -9nc "$1" >"$here/$2.packed"
+}
+
+# The tree that all file systems hold.
+mkdir -p tree/bin tree/dev tree/etc/deep/er tree/empty
+printf 'root:x:0:0:root:/root:/bin/sh\n' >tree/etc/passwd
+python3 - <<'PY'
+import os, random
+random.seed(1)
+open("tree/etc/long.txt", "wb").write(b"".join(b"%d the quick brown fox %d\n" % (i, i * i % 97) for i in range(600)))
+open("tree/bin/tool", "wb").write(random.randbytes(5000))
+with open("tree/etc/deep/er/sparse.dat", "wb") as f:
+    f.write(b"begin")
+    f.seek(30000)
+    f.write(b"end")
+open("tree/etc/deep/er/" + "a-rather-long-name-" * 4 + "é", "wb").write(b"x")
+open("tree/empty.txt", "wb").close()
+PY
+chmod 4755 tree/bin/tool
+ln -s tool tree/bin/link
+ln -s "$(printf 'long/%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)target" tree/bin/slow
+ln tree/etc/passwd tree/etc/passwd-
+mknod tree/dev/console c 5 1
+mknod tree/dev/mmcblk b 179 300
+mkfifo tree/dev/initctl
+chown -h 1000:100000 tree/etc/long.txt
+python3 - <<'PY'
+import os
+os.setxattr("tree/bin/tool", "user.note", b"measured")
+os.setxattr("tree/bin/tool", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+os.setxattr("tree/etc/passwd", "user.big", b"v" * 110)
+PY
+find tree -exec touch -h -d @1600000000 {} +
+
+# UBIFS, and UBI around it.
+for c in none lzo zlib zstd; do
+	mkfs.ubifs -m 512 -e 15872 -c 64 -x $c -r tree -o ubifs-$c.img
+	pack ubifs-$c.img ubifs/$c.img
+done
+python3 "$here/flash.py" ubifs ubifs-lzo.img
+for f in ubifs-journal ubifs-index ubifs-super ubifs-data ubifs-nolog; do
+	pack $f.img ubifs/${f#ubifs-}.img
+done
+seq -f 'v1.2, the kernel lies here: line %g' 1 600 >kernel
+cat >ubinize.cfg <<'CFG'
+[kernel]
+mode=ubi
+image=kernel
+vol_id=3
+vol_type=static
+vol_name=kernel
+vol_alignment=1
+[rootfs]
+mode=ubi
+image=ubifs-zlib.img
+vol_id=0
+vol_type=dynamic
+vol_name=rootfs
+vol_flags=autoresize
+[data]
+mode=ubi
+vol_id=1
+vol_type=dynamic
+vol_name=data
+vol_size=128KiB
+CFG
+ubinize -m 512 -s 256 -p 16KiB -Q 305419896 -o whole.ubi ubinize.cfg >/dev/null
+pack whole.ubi ubi/whole.ubi
+mkfs.ubifs -m 8 -e 16256 -c 64 -x zlib -r tree -o nor.img
+sed s/ubifs-zlib/nor/ ubinize.cfg >nor.cfg
+ubinize -m 1 -p 16KiB -Q 0 -o nor.ubi nor.cfg >/dev/null
+pack nor.ubi ubi/nor.ubi
+python3 "$here/flash.py" ubi whole.ubi
+for f in shuffled table two cut missing spare; do
+	pack $f.ubi ubi/$f.ubi
+done
