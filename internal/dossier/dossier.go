@@ -1,0 +1,235 @@
+// Package dossier is the record of one assessment of one device: the JSON file from which
+// every report, comparison and web page is made without a new scan.
+//
+// [Dossier] is the contract with scripts and other tools. Its names are stable for a
+// schema version ([Schema]): fields may be added, a rename needs a new version. The JSON
+// Schema of it stands in doc/schema. [Dossier.Write] gives the same bytes for the same
+// content; [Read] takes a dossier from anybody and bounds what it may cost.
+//
+// The package judges nothing and knows no report.
+package dossier
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/wall"
+)
+
+// Schema is the version of the dossier's schema that this program writes and reads.
+const Schema = 1
+
+// Dossier is one assessment of one device.
+type Dossier struct {
+	Schema   int                    `json:"schema"`
+	Tool     Tool                   `json:"tool"`
+	Device   Device                 `json:"device"`
+	At       time.Time              `json:"at"`              // the date of the assessment, an argument and never the clock
+	Run      Run                    `json:"run,omitzero"`    // outside the promise of same bytes, and outside the digest
+	Inputs   []Input                `json:"inputs"`          // what was examined
+	Rules    map[string]*judge.Rule `json:"rules,omitempty"` // every rule that was asked, by id
+	Facts    fact.Set               `json:"facts"`
+	Coverage []fact.Coverage        `json:"coverage,omitempty"`
+	Gaps     []fact.Gap             `json:"gaps,omitempty"`
+	Findings []*judge.Finding       `json:"findings"`
+	Matches  []Match                `json:"matches,omitempty"`
+	Claims   []Claim                `json:"claims,omitempty"`
+	Risks    []Risk                 `json:"risks,omitempty"`
+	Remedies []Remedy               `json:"remedies,omitempty"`
+	Verdict  *judge.Verdict         `json:"verdict,omitempty"` // of a policy; absent where none was asked
+}
+
+// Tool says what made the dossier.
+type Tool struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Rulebook string `json:"rulebook,omitzero"` // version or digest of the rules that were asked
+	Index    Index  `json:"index,omitzero"`    // the vulnerability index; absent where none was used
+}
+
+// Index says which vulnerability index was used.
+type Index struct {
+	Date    string   `json:"date"`
+	Sources []string `json:"sources,omitempty"`
+}
+
+// Device is what the device is, by all witnesses together: see [DeviceOf].
+type Device struct {
+	Vendor    string   `json:"vendor,omitzero"`
+	Model     string   `json:"model,omitzero"`
+	Version   string   `json:"version,omitzero"`
+	UDI       string   `json:"udi,omitzero"`
+	Class     string   `json:"class,omitzero"`
+	OS        string   `json:"os,omitzero"`
+	Distro    string   `json:"distro,omitzero"`
+	Arch      string   `json:"arch,omitzero"`
+	Functions []string `json:"functions,omitempty"`
+	Harm      string   `json:"harm,omitzero"`
+}
+
+// Input is one image, form or capture that was examined.
+type Input struct {
+	Name    string       `json:"name"` // base name
+	SHA256  string       `json:"sha256,omitzero"`
+	Size    int64        `json:"size"`
+	Witness fact.Witness `json:"witness"`
+	Part    string       `json:"part,omitzero"` // of a device with several images: host, controller, radio ...
+}
+
+// Run is how the assessment went on the machine it ran on.
+type Run struct {
+	Walls   []wall.Wall `json:"walls,omitempty"` // which rights the reading process had given up
+	Limits  Limits      `json:"limits,omitzero"`
+	Spent   Spent       `json:"spent,omitzero"`
+	Padding int64       `json:"padding,omitzero"` // bytes of the inputs that only pad
+	Unknown int64       `json:"unknown,omitzero"` // bytes of the inputs that lie in a gap
+	Timings []Timing    `json:"timings,omitempty"`
+	Cache   Cache       `json:"cache,omitzero"`
+}
+
+// Limits are what the job was allowed to spend: see [LimitsOf].
+type Limits struct {
+	Bytes    int64 `json:"bytes"`
+	Files    int64 `json:"files"`
+	FileSize int64 `json:"file_size"`
+	Memory   int64 `json:"memory"`
+	Depth    int   `json:"depth"`
+	Ratio    int64 `json:"ratio"`
+	Tries    int64 `json:"tries"`
+}
+
+// Spent is what the job did spend.
+type Spent struct {
+	Bytes int64 `json:"bytes"`
+	Files int64 `json:"files"`
+}
+
+// Timing is how long one step took.
+type Timing struct {
+	Step         string `json:"step"`
+	Milliseconds int64  `json:"milliseconds"`
+}
+
+// Cache counts what was known from an earlier scan.
+type Cache struct {
+	Hits   int64 `json:"hits"`
+	Misses int64 `json:"misses"`
+}
+
+// Match is an advisory about a component that is in the device.
+type Match struct {
+	Advisory  string            `json:"advisory"`
+	Component string            `json:"component"`
+	Version   string            `json:"version,omitzero"`
+	Root      string            `json:"root,omitzero"`
+	Status    string            `json:"status"`        // affected, fixed, not_affected, under_investigation
+	Why       []string          `json:"why,omitempty"` // the steps of the answer
+	Severity  string            `json:"severity,omitzero"`
+	CVSS      fact.Opt[float64] `json:"cvss,omitzero"`
+	Vector    string            `json:"vector,omitzero"` // of the CVSS score
+	KEV       fact.Opt[bool]    `json:"kev,omitzero"`    // known to be exploited
+	EPSS      fact.Opt[float64] `json:"epss,omitzero"`
+	FixedIn   string            `json:"fixed_in,omitzero"`
+}
+
+// Claim is what became of an answer of a form.
+type Claim struct {
+	Form     string   `json:"form"`
+	Question string   `json:"question"`
+	Answer   string   `json:"answer"`
+	Verdict  string   `json:"verdict"` // confirmed, contradicted, not shown
+	Because  string   `json:"because,omitzero"`
+	Findings []string `json:"findings,omitempty"` // ids
+}
+
+// Risk is what a finding or a match means for patient, data and operation.
+type Risk struct {
+	ID        string   `json:"id"`
+	Title     string   `json:"title"`
+	Findings  []string `json:"findings,omitempty"` // ids
+	Matches   []string `json:"matches,omitempty"`  // advisories
+	Dimension string   `json:"dimension"`          // patient-safety, privacy, operation, property, finance
+	Harm      string   `json:"harm"`               // S1 to S5
+	Chance    string   `json:"chance"`             // P1 to P5
+	Level     string   `json:"level"`              // by the matrix in force
+	After     string   `json:"after,omitzero"`     // level when the remedies are applied
+	Reasons   []string `json:"reasons,omitempty"`
+}
+
+// Remedy is a fix that was applied to a copy and judged again.
+type Remedy struct {
+	Fix     string        `json:"fix"`
+	Finding string        `json:"finding"` // id
+	Changes []string      `json:"changes,omitempty"`
+	Before  judge.Outcome `json:"before"`
+	After   judge.Outcome `json:"after"`
+	Stands  bool          `json:"stands"`
+}
+
+// LimitsOf gives the limits in force as the dossier writes them.
+func LimitsOf(l budget.Limits) Limits {
+	return Limits{Bytes: l.Bytes, Files: l.Files, FileSize: l.FileSize, Memory: l.Memory, Depth: l.Depth, Ratio: l.Ratio, Tries: l.Tries}
+}
+
+// DeviceOf says what the device is by the facts. Where several witnesses state a field,
+// the maker's design is believed before the unit, and the unit before the image.
+func DeviceOf(facts *fact.Set) Device {
+	order := []fact.Witness{fact.Design, fact.Observation, fact.Live, fact.Firmware, fact.Claimed, fact.Traffic, fact.Test}
+	list := slices.Clone(facts.Device)
+	slices.SortStableFunc(list, func(a, b *fact.Device) int {
+		return cmp.Compare(slices.Index(order, a.Source.Witness), slices.Index(order, b.Source.Witness))
+	})
+	var d Device
+	for _, f := range list {
+		for _, w := range []struct {
+			to   *string
+			from string
+		}{
+			{&d.Vendor, f.Vendor}, {&d.Model, f.Model}, {&d.Version, f.Version}, {&d.UDI, f.UDI}, {&d.Class, f.Class},
+			{&d.OS, f.OS}, {&d.Distro, f.Distro}, {&d.Arch, f.Arch}, {&d.Harm, f.Harm},
+		} {
+			*w.to = cmp.Or(*w.to, w.from)
+		}
+		if d.Functions == nil {
+			d.Functions = f.Functions
+		}
+	}
+	return d
+}
+
+// Sort puts everything into the dossier's one order. Bytes that are no UTF-8, which JSON
+// cannot hold, it writes as \xNN, so that a dossier reads as it was written.
+func (d *Dossier) Sort() {
+	d.rewrite(escapeInvalid)
+	slices.SortStableFunc(d.Inputs, func(a, b Input) int {
+		return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Witness, b.Witness), cmp.Compare(a.SHA256, b.SHA256))
+	})
+	d.Facts.Sort()
+	kinds := fact.Kinds()
+	slices.SortStableFunc(d.Coverage, func(a, b fact.Coverage) int {
+		return cmp.Or(cmp.Compare(a.Source.Witness, b.Source.Witness), cmp.Compare(a.Source.Input, b.Source.Input), cmp.Compare(a.Root, b.Root),
+			cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)))
+	})
+	// Gaps stay in the order of their places, as their witness gives them.
+	slices.SortStableFunc(d.Findings, func(a, b *judge.Finding) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Root, b.Root), slices.Compare(a.Keys, b.Keys), cmp.Compare(a.ID, b.ID))
+	})
+	for _, f := range d.Findings {
+		fact.SortPlaces(f.Places)
+	}
+	slices.SortStableFunc(d.Matches, func(a, b Match) int {
+		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Root, b.Root), cmp.Compare(a.Advisory, b.Advisory))
+	})
+	slices.SortStableFunc(d.Claims, func(a, b Claim) int {
+		return cmp.Or(cmp.Compare(a.Form, b.Form), cmp.Compare(a.Question, b.Question))
+	})
+	slices.SortStableFunc(d.Risks, func(a, b Risk) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(d.Remedies, func(a, b Remedy) int {
+		return cmp.Or(strings.Compare(a.Finding, b.Finding), strings.Compare(a.Fix, b.Fix))
+	})
+}

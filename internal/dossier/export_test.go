@@ -1,0 +1,4 @@
+package dossier
+
+// ReadAtMost is Read with another limit.
+var ReadAtMost = readAtMost

@@ -1,0 +1,14 @@
+package report
+
+import (
+	"io"
+
+	"github.com/vesalius-project/vesalius/internal/dossier"
+)
+
+var jsonForm = Form{
+	Name:  "json",
+	Title: "the dossier itself",
+	MIME:  "application/json",
+	Write: func(w io.Writer, d *dossier.Dossier, _ Options) error { return d.Write(w) },
+}

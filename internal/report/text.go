@@ -1,0 +1,326 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/judge"
+)
+
+var text = Form{
+	Name:  "text",
+	Title: "what matters, for a terminal",
+	MIME:  "text/plain; charset=utf-8",
+	Write: writeText,
+}
+
+// How much the text shows: the rest is counted, and stands in the other forms.
+const (
+	textAlike  = 3 // findings of one rule
+	textPlaces = 3 // places of a finding
+	textRules  = 6
+	textGaps   = 12
+	textLong   = 240 // characters of one piece of evidence
+	textPlace  = 400 // characters of a place
+)
+
+func writeText(w io.Writer, d *dossier.Dossier, o Options) error {
+	p := newPrinter(w, o)
+	p.head(d)
+	p.vectors(d)
+	p.bad(d)
+	p.unknown(d)
+	p.gaps(d)
+	p.coverage(d)
+	p.about(d)
+	return p.w.Flush()
+}
+
+// printer writes lines. Errors stay in its buffer until the flush.
+type printer struct {
+	w     *bufio.Writer
+	width int
+	color bool
+}
+
+func newPrinter(w io.Writer, o Options) *printer {
+	return &printer{bufio.NewWriter(w), min(max(cmp.Or(o.Width, 80), 40), 120), o.Color}
+}
+
+// line writes words as they are.
+func (p *printer) line(format string, a ...any) { _, _ = fmt.Fprintf(p.w, format+"\n", a...) }
+
+// para writes s broken to the width: the first line after first, the others indented as
+// deep.
+func (p *printer) para(first, s string) {
+	deep := len([]rune(first))
+	for i, l := range wrap(s, max(p.width-deep, 20)) {
+		if i > 0 {
+			first = strings.Repeat(" ", deep)
+		}
+		p.line("%s%s", first, l)
+	}
+}
+
+func (p *printer) title(s string) {
+	p.line("")
+	p.line("%s", p.paint("1", s))
+}
+
+// paint colours s for the terminal.
+func (p *printer) paint(code, s string) string {
+	if !p.color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// hue is the terminal's colour of a severity.
+func hue(severity string) string {
+	switch severity {
+	case "critical":
+		return "1;31"
+	case "high":
+		return "31"
+	case "medium":
+		return "33"
+	case "low":
+		return "36"
+	}
+	return "2"
+}
+
+func (p *printer) head(d *dossier.Dossier) {
+	p.line("%s", p.paint("1", deviceTitle(d)))
+	if s := deviceDetail(d); s != "" {
+		p.para("", s)
+	}
+	p.line("")
+	if v := d.Verdict; v != nil {
+		code := "1;31"
+		if v.Outcome == "accept" {
+			code = "1;32"
+		}
+		p.para("", p.paint(code, strings.ToUpper(prose(v.Outcome)))+" by the policy \""+prose(v.Policy)+"\"")
+		for _, r := range v.Reasons {
+			p.para("  because    ", prose(r))
+		}
+		for _, c := range v.Conditions {
+			p.para("  condition  ", prose(c))
+		}
+		p.line("")
+	}
+	p.para("", headline(d))
+	if n := len(d.Gaps); n > 0 {
+		s := plural(n, "part", "parts") + " could not be read"
+		if d.Run.Unknown > 0 {
+			s += ", " + size(d.Run.Unknown) + " of the input"
+		}
+		p.para("", s+": see the gaps below.")
+	}
+	for _, w := range d.Run.Walls {
+		if !w.Stands {
+			p.para("", "The reading process kept a right, the wall "+prose(w.Name)+" does not stand: "+prose(w.Why))
+		}
+	}
+}
+
+func (p *printer) vectors(d *dossier.Dossier) {
+	p.line("")
+	p.line("%s", p.paint("2", fmt.Sprintf("%-22s %6s %8s %6s  %s", "", "bad", "unknown", "good", "worst")))
+	for _, r := range vectorRows(d) {
+		row := fmt.Sprintf("%-22s %s %8s %6s  %s", cut(clean(r.Title), 22), p.paint(hue(r.Worst), fmt.Sprintf("%6s", number(r.Bad))), number(r.Unknown), number(r.Good),
+			p.paint(hue(r.Worst), r.Worst))
+		p.line("%s", strings.TrimRight(row, " "))
+	}
+}
+
+// number leaves zeros out, so that the others show.
+func number(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func (p *printer) bad(d *dossier.Dossier) {
+	list := groups(d, judge.Bad)
+	if len(list) == 0 {
+		return
+	}
+	p.title("Bad")
+	at := roots(d)
+	for _, g := range list {
+		p.group(g, at)
+	}
+}
+
+// group writes the findings of one rule as one entry.
+func (p *printer) group(g *group, at map[string]string) {
+	title := prose(cmp.Or(g.Findings[0].Title, g.Rule.Title))
+	if g.Count > 1 {
+		title += fmt.Sprintf(" (%d)", g.Count)
+	}
+	p.line("")
+	label := fmt.Sprintf("%-9s ", g.Severity)
+	lines := wrap(title+" ["+clean(g.Rule.ID)+"]", max(p.width-len(label), 20))
+	for i, l := range lines {
+		if i == 0 {
+			p.line("%s%s", p.paint(hue(g.Severity), label), l)
+		} else {
+			p.line("%s%s", strings.Repeat(" ", len(label)), l)
+		}
+	}
+	shown := g.Findings
+	if len(shown) > textAlike+1 {
+		shown = shown[:textAlike]
+	}
+	for _, f := range shown {
+		p.finding(f, at, len(g.Findings) == 1)
+	}
+	if n := len(g.Findings) - len(shown); n > 0 {
+		p.line("    and %d more", n)
+	}
+	if g.Rule.Recommend != "" {
+		p.para("    do    ", prose(g.Rule.Recommend))
+	}
+}
+
+// finding writes what was seen and where: more of it where it stands alone.
+func (p *printer) finding(f *judge.Finding, at map[string]string, alone bool) {
+	long, places := textLong/2, 1
+	if alone {
+		long, places = textLong, textPlaces
+	}
+	seen := cut(clean(f.Evidence), long)
+	if f.Confidence == "medium" || f.Confidence == "low" {
+		seen = strings.TrimSpace(seen + " (" + f.Confidence + " confidence)")
+	}
+	if seen != "" {
+		p.para("    seen  ", seen)
+	}
+	if len(f.Places) <= places+1 {
+		places = len(f.Places)
+	}
+	label := "    at    "
+	for _, place := range f.Places[:places] {
+		p.line("%s%s", label, cut(where(place, f.Root, at), textPlace))
+		label = "          "
+	}
+	if n := max(f.Count, len(f.Places)) - places; n > 0 && places > 0 {
+		p.line("          and %d more", n)
+	}
+}
+
+func (p *printer) unknown(d *dossier.Dossier) {
+	all := reasons(d)
+	if len(all) == 0 {
+		return
+	}
+	p.title("Unknown: not seen, so not safe")
+	for _, r := range all {
+		ids := make([]string, len(r.Rules))
+		for i, id := range r.Rules {
+			ids[i] = clean(id)
+		}
+		p.line("")
+		p.para("  ", cmp.Or(cut(prose(r.Note), textLong), "no reason given"))
+		p.para("    "+plural(r.Count, "answer", "answers")+": ", list(ids, textRules))
+	}
+}
+
+func (p *printer) gaps(d *dossier.Dossier) {
+	if len(d.Gaps) == 0 {
+		return
+	}
+	p.title("Gaps: parts that could not be read")
+	for i, g := range d.Gaps {
+		if i == textGaps && len(d.Gaps) > textGaps+1 {
+			p.line("  and %d more", len(d.Gaps)-i)
+			break
+		}
+		p.line("  %s", clean(g.Place.String()))
+		p.para("    ", gapWords(&g))
+	}
+}
+
+// gapWords says why a gap is one and what may hide in it.
+func gapWords(g *fact.Gap) string {
+	words := prose(cmp.Or(g.Why, g.Reason))
+	if g.Size > 0 {
+		words = size(g.Size) + ": " + words
+	}
+	switch {
+	case g.Reservation:
+		words += "; nothing is known to mount or start it"
+	case len(g.Hides) == len(fact.Kinds()):
+		words += "; anything may hide in it"
+	case len(g.Hides) > 0:
+		kinds := make([]string, len(g.Hides))
+		for i, k := range g.Hides {
+			kinds[i] = clean(kindTitle(k))
+		}
+		words += "; may hide " + list(kinds, 6)
+	}
+	return words
+}
+
+func (p *printer) coverage(d *dossier.Dossier) {
+	all := sights(d)
+	if len(all) == 0 {
+		return
+	}
+	p.title("Coverage: what could be seen")
+	for _, s := range all {
+		name := clean(string(s.Source.Witness))
+		if s.Source.Input != "" {
+			name += " " + clean(s.Source.Input)
+		}
+		if s.Root != "" {
+			name += ", " + clean(s.Root)
+		}
+		words := plural(len(s.Full), "kind", "kinds") + " of fact fully"
+		switch {
+		case len(s.Full) <= 4:
+			words = list(s.Full, 4) + " fully"
+		case len(s.Less) == 0:
+			words = "all " + words
+		}
+		p.para("  ", name+": "+strings.Join(append([]string{words}, s.Less...), "; "))
+	}
+}
+
+func (p *printer) about(d *dossier.Dossier) {
+	p.title("About")
+	for _, in := range d.Inputs {
+		name := clean(in.Name)
+		if in.Part != "" {
+			name += " (" + clean(in.Part) + ")"
+		}
+		p.line("  %s  %s, %s", name, clean(string(in.Witness)), size(in.Size))
+		if in.SHA256 != "" {
+			p.line("    sha256 %s", clean(in.SHA256))
+		}
+	}
+	at := roots(d)
+	for _, role := range slices.Sorted(maps.Keys(at)) {
+		if role != "" && at[role] != "" {
+			p.line("  %s is %s", clean(role), clean(at[role]))
+		}
+	}
+	tool := prose(d.Tool.Name + " " + d.Tool.Version)
+	if d.Tool.Rulebook != "" {
+		tool += ", rulebook " + prose(d.Tool.Rulebook)
+	}
+	if d.Tool.Index.Date != "" {
+		tool += ", vulnerability index of " + prose(d.Tool.Index.Date)
+	}
+	p.para("  ", fmt.Sprintf("%s, %d rules, %s", tool, len(d.Rules), d.At.UTC().Format("2006-01-02 15:04 MST")))
+}

@@ -1,0 +1,259 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/judge"
+)
+
+// group is the answers of one rule that are alike: same outcome and severity, and for
+// unknown ones the same reason.
+type group struct {
+	Rule     *judge.Rule // never nil: made of the finding where the dossier has none
+	Severity string
+	Note     string
+	Findings []*judge.Finding
+	Count    int // facts they stand for
+}
+
+// groups returns the findings of an outcome by rule, what matters first.
+func groups(d *dossier.Dossier, outcome judge.Outcome) []*group {
+	type name struct{ rule, severity, note string }
+	at := map[name]*group{}
+	var out []*group
+	for _, f := range d.Findings {
+		if f.Outcome != outcome {
+			continue
+		}
+		n := name{rule: f.Rule, severity: f.Severity}
+		if outcome == judge.Unknown {
+			n.note = f.Note
+		}
+		g := at[n]
+		if g == nil {
+			g = &group{Rule: ruleOf(d, f), Severity: f.Severity, Note: n.note}
+			at[n] = g
+			out = append(out, g)
+		}
+		g.Findings = append(g.Findings, f)
+		g.Count += max(f.Count, 1)
+	}
+	sure := []string{"", "high", "medium", "low"}
+	for _, g := range out {
+		slices.SortStableFunc(g.Findings, func(a, b *judge.Finding) int {
+			return cmp.Compare(slices.Index(sure, a.Confidence), slices.Index(sure, b.Confidence))
+		})
+	}
+	vectors := dossier.Vectors()
+	slices.SortStableFunc(out, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(dossier.Rank(a.Severity), dossier.Rank(b.Severity)),
+			cmp.Compare(slices.Index(vectors, a.Rule.Vector), slices.Index(vectors, b.Rule.Vector)),
+			cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Note, b.Note))
+	})
+	return out
+}
+
+// ruleOf returns what the dossier says of a finding's rule, or what the finding does.
+func ruleOf(d *dossier.Dossier, f *judge.Finding) *judge.Rule {
+	if r := d.Rules[f.Rule]; r != nil {
+		r := *r
+		r.ID = f.Rule
+		return &r
+	}
+	return &judge.Rule{ID: f.Rule, Title: f.Title, Vector: f.Vector, Version: f.RuleVersion, Severity: f.Severity, CWE: f.CWE, Maps: f.Maps}
+}
+
+// reason is one reason why answers are unknown, with the rules that it concerns.
+type reason struct {
+	Note   string
+	Rules  []string
+	Count  int    // findings
+	Severe string // the worst severity among them
+}
+
+// reasons returns the unknown answers by their reason, the most severe first.
+func reasons(d *dossier.Dossier) []*reason {
+	at := map[string]*reason{}
+	var out []*reason
+	for _, g := range groups(d, judge.Unknown) {
+		r := at[g.Note]
+		if r == nil {
+			r = &reason{Note: g.Note, Severe: g.Severity}
+			at[g.Note] = r
+			out = append(out, r)
+		}
+		if !slices.Contains(r.Rules, g.Rule.ID) {
+			r.Rules = append(r.Rules, g.Rule.ID)
+		}
+		r.Count += len(g.Findings)
+	}
+	slices.SortStableFunc(out, func(a, b *reason) int {
+		return cmp.Or(cmp.Compare(dossier.Rank(a.Severe), dossier.Rank(b.Severe)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Note, b.Note))
+	})
+	return out
+}
+
+// vectorRow is one line of the table of vectors.
+type vectorRow struct {
+	Name, Title string
+	dossier.Tally
+}
+
+// vectorRows returns the five attack vectors, always, and the other groups that have
+// answers.
+func vectorRows(d *dossier.Dossier) []vectorRow {
+	c := d.Count()
+	known := dossier.Vectors()
+	var others []string
+	for v := range c.Vector {
+		if !slices.Contains(known, v) {
+			others = append(others, v)
+		}
+	}
+	slices.Sort(others)
+	var out []vectorRow
+	for i, v := range slices.Concat(known, others) {
+		t := c.Vector[v]
+		if t == nil {
+			if i >= 5 {
+				continue
+			}
+			t = &dossier.Tally{}
+		}
+		out = append(out, vectorRow{v, vectorTitle(v), *t})
+	}
+	return out
+}
+
+// headline says in one sentence how the device stands.
+func headline(d *dossier.Dossier) string {
+	c := d.Count()
+	if c.All == (dossier.Tally{}) {
+		return "No rule was asked, so nothing is known to be good."
+	}
+	var bad []string
+	for _, s := range dossier.Severities() {
+		if n := c.Severity[s]; n > 0 {
+			bad = append(bad, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	words := "Nothing bad was found"
+	if len(bad) > 0 {
+		words = fmt.Sprintf("%d bad (%s)", c.All.Bad, strings.Join(bad, ", "))
+	}
+	words += fmt.Sprintf(", %d unknown, %d good.", c.All.Unknown, c.All.Good)
+	if len(bad) == 0 && (c.All.Unknown > 0 || len(d.Gaps) > 0) {
+		words += " What is unknown is not safe."
+	}
+	return words
+}
+
+// deviceTitle names the device in a few words.
+func deviceTitle(d *dossier.Dossier) string {
+	words := slices.DeleteFunc([]string{d.Device.Vendor, d.Device.Model, d.Device.Version}, func(s string) bool { return s == "" })
+	if len(words) == 0 && len(d.Inputs) > 0 {
+		words = []string{d.Inputs[0].Name}
+	}
+	if len(words) == 0 {
+		return "unnamed device"
+	}
+	return prose(strings.Join(words, " "))
+}
+
+// deviceDetail says what else is known of the device.
+func deviceDetail(d *dossier.Dossier) string {
+	v := d.Device
+	words := []string{v.Class, v.Distro, v.OS, v.Arch}
+	if len(v.Functions) > 0 {
+		words = append(words, strings.Join(v.Functions, " and "))
+	}
+	if v.Harm != "" {
+		words = append(words, "harm "+v.Harm)
+	}
+	if v.UDI != "" {
+		words = append(words, "UDI "+v.UDI)
+	}
+	return prose(strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), ", "))
+}
+
+// roots says where the root of each role lies, for those that lie in one place: places
+// in them can then be told by their path alone.
+func roots(d *dossier.Dossier) map[string]string {
+	at := map[string]string{}
+	see := func(root string, places []fact.Place) {
+		for _, p := range places {
+			if len(p.Layers) == 0 {
+				continue
+			}
+			p.Path, p.Line, p.Offset = "", 0, 0
+			if was, ok := at[root]; ok && was != p.String() {
+				at[root] = ""
+			} else if !ok {
+				at[root] = p.String()
+			}
+		}
+	}
+	for _, k := range fact.Kinds() {
+		for _, f := range d.Facts.Of(k) {
+			see(f.Header().Root, f.Header().Places)
+		}
+	}
+	for _, f := range d.Findings {
+		see(f.Root, f.Places)
+	}
+	return at
+}
+
+// where writes a place, short where its root says the rest.
+func where(p fact.Place, root string, roots map[string]string) string {
+	full := p.String()
+	prefix := roots[root]
+	if root == "" || prefix == "" || !strings.HasPrefix(full, prefix+"!") {
+		return clean(full)
+	}
+	short := strings.TrimPrefix(full, prefix+"!")
+	if root != "system" {
+		short += " (" + root + ")"
+	}
+	return clean(short)
+}
+
+// sight says how one source could see into one root.
+type sight struct {
+	Source fact.Source
+	Root   string
+	Full   []string
+	Less   []string // kinds seen partly or not at all, with the reason
+}
+
+// sights returns the coverage, a line for each source and root.
+func sights(d *dossier.Dossier) []*sight {
+	var out []*sight
+	for _, c := range d.Coverage {
+		if len(out) == 0 || out[len(out)-1].Source != c.Source || out[len(out)-1].Root != c.Root {
+			out = append(out, &sight{Source: c.Source, Root: c.Root})
+		}
+		s := out[len(out)-1]
+		if c.Level == "full" {
+			s.Full = append(s.Full, kindTitle(c.Kind))
+			continue
+		}
+		words := kindTitle(c.Kind) + " partly"
+		if c.Level == "none" {
+			words = kindTitle(c.Kind) + " not at all"
+		}
+		switch {
+		case c.Why != "":
+			words += " (" + prose(c.Why) + ")"
+		case len(c.Gaps) > 0:
+			words += " (" + plural(len(c.Gaps), "gap", "gaps") + ")"
+		}
+		s.Less = append(s.Less, words)
+	}
+	return out
+}
