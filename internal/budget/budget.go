@@ -54,6 +54,7 @@ type Budget struct {
 	limits Limits
 	bytes  atomic.Int64
 	files  atomic.Int64
+	tries  atomic.Int64
 }
 
 // New returns a budget with the limits; zero fields become the defaults.
@@ -84,6 +85,20 @@ func (b *Budget) Bytes(n int64) error {
 // Files charges n entries of a tree.
 func (b *Budget) Files(n int64) error {
 	return charge(&b.files, n, b.limits.Files, "files")
+}
+
+// Tries charges up to n weighted password trials and returns how many of them may be made.
+func (b *Budget) Tries(n int64) int64 {
+	if n < 0 {
+		panic("budget: negative charge")
+	}
+	left := b.limits.Tries - (b.tries.Add(n) - n)
+	if left >= n {
+		return n
+	}
+	granted := max(left, 0)
+	b.tries.Add(granted - n)
+	return granted
 }
 
 // Size asks whether a single file or stream may have n bytes. It charges nothing.

@@ -54,11 +54,11 @@ type Account struct {
 	Home       string      `json:"home,omitzero"`
 	Shell      string      `json:"shell,omitzero"`
 	Login      Opt[bool]   `json:"login,omitzero"`    // it gets a shell or a session
-	Scheme     string      `json:"scheme,omitzero"`   // des, bsdi, md5, apr1, sha1, sha256, sha512, bcrypt, scrypt, yescrypt, sunmd5, nt, lm, plain, unknown
+	Scheme     string      `json:"scheme,omitzero"`   // des, bsdi, md5, apr1, sunmd5, sha1, sha256, sha512, bcrypt, scrypt, yescrypt, gost-yescrypt, nt, lm, sha, ssha, digest, pbkdf2, salted-sha512, plain, unknown
 	Password   Opt[string] `json:"password,omitzero"` // empty, default, cracked, set, locked, none
 	Masked     string      `json:"masked,omitzero" see:"secret"`
 	Locked     Opt[bool]   `json:"locked,omitzero"`
-	Sudo       Opt[string] `json:"sudo,omitzero"`     // no, yes, nopasswd
+	Sudo       Opt[string] `json:"sudo,omitzero"`     // no, limited (to some commands), yes, nopasswd (any command without a password)
 	Remote     Opt[bool]   `json:"remote,omitzero"`   // a service started lets it in from the network
 	Keys       Opt[int]    `json:"keys,omitzero"`     // entries in authorized_keys
 	Declared   Opt[bool]   `json:"declared,omitzero"` // the design or the documents name it

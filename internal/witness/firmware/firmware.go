@@ -57,6 +57,7 @@ type inspector struct {
 // inspectors, in the order in which they run: later ones may read the facts of earlier
 // ones through Root.Facts.
 var inspectors = []inspector{
+	accounts,
 	device,
 	executables,
 }
