@@ -60,6 +60,8 @@ var inspectors = []inspector{
 	accounts,
 	device,
 	executables,
+	pam,
+	sudo,
 }
 
 // Examine opens the input and states the facts that are in it.
