@@ -48,11 +48,12 @@ type Syntax struct {
 
 // Entry is one key with its value.
 type Entry struct {
-	Scope []string // sections it stands in, outermost first; the second of the same name has #2 after it
+	Scope []string // sections it stands in, outermost first; the second of the same name has #2 after it, but in INI files they are one
 	Key   string
 	Value string // without quotes
 	Head  bool   // it begins the section that is the last of Scope
 	Line  int    // of its start, from 1
+	In    int    // the section of Scope, by its index in File.Sections
 
 	Start, End           int // bytes of the whole entry, without the blanks before and the line break after
 	ValueStart, ValueEnd int // bytes of the value with its quotes; equal where there is none
@@ -61,6 +62,7 @@ type Entry struct {
 // Section is a part of the file in which entries can stand.
 type Section struct {
 	Scope      []string
+	Parent     int // by its index in File.Sections
 	Start, End int // bytes of what is inside: where its first and its last entry can stand
 }
 
@@ -75,8 +77,9 @@ type File struct {
 // Limits: deeper nesting is read as if it were flat, longer section names are cut in
 // [Entry].Scope. Neither changes the text.
 const (
-	maxDepth = 64
-	maxName  = 120
+	maxDepth    = 16
+	maxName     = 120
+	maxSections = 10000
 )
 
 // Parse reads a text.
@@ -155,7 +158,7 @@ func (p *parser) open(name, label string, at int) {
 	}
 	word, _, _ := strings.Cut(name, " ")
 	through := slices.ContainsFunc(p.Syntax.Through, func(t string) bool { return strings.EqualFold(t, word) })
-	if through || len(p.stack) > maxDepth {
+	if through || len(p.stack) > maxDepth || len(p.Sections) >= maxSections {
 		p.stack = append(p.stack, frame{section: top.section, count: top.count, flat: true, label: label})
 		if top.count == nil {
 			top.count = map[string]int{}
@@ -167,11 +170,11 @@ func (p *parser) open(name, label string, at int) {
 		top.count = map[string]int{}
 	}
 	top.count[name]++
-	if n := top.count[name]; n > 1 {
+	if n := top.count[name]; n > 1 && p.Syntax.Family != INI { // INI's are one section
 		name += "#" + strconv.Itoa(n)
 	}
 	scope := append(slices.Clip(slices.Clone(p.scope())), name)
-	p.Sections = append(p.Sections, Section{Scope: scope, Start: at, End: len(p.Text)})
+	p.Sections = append(p.Sections, Section{Scope: scope, Parent: top.section, Start: at, End: len(p.Text)})
 	p.stack = append(p.stack, frame{section: len(p.Sections) - 1, label: label})
 }
 
@@ -190,7 +193,7 @@ func (p *parser) close(at int) {
 // add states an entry of the innermost section. The value is given by its bytes.
 func (p *parser) add(key string, start, end, valueStart, valueEnd int) *Entry {
 	p.Entries = append(p.Entries, Entry{
-		Scope: p.scope(), Key: key, Value: unquote(p.Text[valueStart:valueEnd]),
+		Scope: p.scope(), In: p.stack[len(p.stack)-1].section, Key: key, Value: unquote(p.Text[valueStart:valueEnd]),
 		Start: start, End: end, ValueStart: valueStart, ValueEnd: valueEnd,
 	})
 	return &p.Entries[len(p.Entries)-1]

@@ -23,7 +23,7 @@ var samples = []struct {
 	{"listener", Syntax{Family: Words, Sections: []string{"listener"}}, "listener 1883 127.0.0.1\na b\nlistener 1883\nc d\n",
 		[]string{"listener 1883/listener=1883 127.0.0.1@1", "listener 1883/a=b@2", "listener 1883#2/listener=1883@3", "listener 1883#2/c=d@4"}},
 	{"ini", Syntax{Family: INI, Comment: "#;", Join: true}, "x=0\n[global]\n a b = c \\\n  d\n; no\n[s]\nskip\n[s]\nk=\n",
-		[]string{"x=0@1", "global/a b=c \\\n  d@3", "s/skip=@7", "s#2/k=@9"}},
+		[]string{"x=0@1", "global/a b=c \\\n  d@3", "s/skip=@7", "s/k=@9"}},
 	{"colon", Syntax{Family: Colon}, "root:x:0:0\n\n# a\nb:\n", []string{"root=x:0:0@1", "b=@4"}},
 	{"shell", Syntax{Family: Shell}, "#!/bin/sh\nA=1 # x\nexport B=\"a b\"\nC='x\ny'\nif [ \"$D\" = x ]; then\nE=$F;G=1\n_h2=\n",
 		[]string{"A=1@2", "B=a b@3", "C=x\ny@4", "E=$F@7", "_h2=@8"}},

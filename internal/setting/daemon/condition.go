@@ -227,8 +227,8 @@ func (v view) value(key string) (string, bool) {
 	s, ok := v.find(key)
 	if !ok && len(v.r.res.Missing) == 0 {
 		// Nobody said it: it is empty, unless its default depends on what is not known.
-		_, _, holds := v.r.d.Defaults[key].in(v.r.in)
-		return "", holds == no
+		value, _, holds := v.r.d.Defaults[key].in(v.r.in)
+		return v.r.d.normal(key, value), holds != unknown
 	}
 	return s.Value, ok
 }
@@ -237,10 +237,8 @@ func (v view) value(key string) (string, bool) {
 func (v view) find(key string) (Setting, bool) {
 	scope := v.scope
 	for {
-		for _, s := range v.r.res.Settings {
-			if s.Key == key && s.Scope == scope {
-				return s, true
-			}
+		if i, ok := v.r.index[[2]string{scope, key}]; ok {
+			return v.r.res.Settings[i], true
 		}
 		if scope == "" {
 			return Setting{}, false

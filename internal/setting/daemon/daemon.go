@@ -59,7 +59,10 @@ type Daemon struct {
 	Secrets  []string          `yaml:"secrets"`  // keys whose value is a secret
 	Known    []string          `yaml:"known"`    // values of secrets that everybody knows
 	When     []string          `yaml:"when"`     // words that begin sections which hold only on a condition: Match
-	Loose    bool              `yaml:"loose"`    // blanks, - and _ in keys do not matter
+	Ignore   []string          `yaml:"ignore"`   // words that begin sections of no interest: types
+	Global   *Global           `yaml:"global"`
+	Loose    bool              `yaml:"loose"`  // blanks, - and _ in keys do not matter
+	Sysctl   bool              `yaml:"sysctl"` // keys are written as sysctl reads them: / for ., a leading - for leniency
 
 	Arguments Arguments          `yaml:"arguments"`
 	Defaults  map[string]Default `yaml:"defaults"`
@@ -68,6 +71,12 @@ type Daemon struct {
 
 	name string            // of the data file
 	keys map[string]string // folded keys -> the spelling of this description
+}
+
+// Global names keys that hold for all wherever they stand, unless a condition holds.
+type Global struct {
+	Keys   []string   `yaml:"keys"`
+	Unless conditions `yaml:"unless"`
 }
 
 // UCI says how OpenWrt configures a daemon.
@@ -225,6 +234,20 @@ func BySubject(all []*Daemon, subject string) *Daemon {
 
 // key returns a key as the daemon's description spells it.
 func (d *Daemon) key(k string) string {
+	if d.Sysctl {
+		k = strings.TrimPrefix(k, "-")
+		if i := strings.IndexAny(k, "/."); i >= 0 && k[i] == '/' {
+			k = strings.Map(func(r rune) rune {
+				switch r {
+				case '/':
+					return '.'
+				case '.':
+					return '/'
+				}
+				return r
+			}, k)
+		}
+	}
 	if to, ok := d.Alias[k]; ok {
 		return to
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/setting"
@@ -53,15 +54,17 @@ const (
 // Effective computes what is in force. It never fails: what cannot be known is not in the
 // result, and Missing says which files were not there.
 func (d *Daemon) Effective(in Instance) Result {
-	r := &reading{d: d, in: in, seen: map[string]bool{}}
+	r := &reading{d: d, in: in, seen: map[string]bool{}, many: map[string]int{}}
 	main, args := d.arguments(in.Args)
 	r.main(main)
 	for _, a := range args {
 		a.Origin = "argument"
 		r.put(a)
 	}
-	r.res.Settings = r.inForce()
+	r.spread()
+	r.see(r.inForce())
 	r.res.Services = r.services()
+	r.settle()
 	return r.res
 }
 
@@ -69,11 +72,32 @@ func (d *Daemon) Effective(in Instance) Result {
 func (r Result) Masked() Result {
 	r.Settings = slices.Clone(r.Settings)
 	for i := range r.Settings {
-		if s := &r.Settings[i]; s.Secret {
+		s := &r.Settings[i]
+		if s.Secret {
 			s.Raw, s.Value = Mask(s.Raw), Mask(s.Value)
+			continue
 		}
+		s.Raw, s.Value = maskURL(s.Raw), maskURL(s.Value)
 	}
 	return r
+}
+
+// maskURL masks the password of a URL with a login in it.
+func maskURL(s string) string {
+	scheme := strings.Index(s, "://")
+	if scheme < 0 {
+		return s
+	}
+	host := s[scheme+3:]
+	if i := strings.IndexAny(host, "/ \t\"'"); i >= 0 {
+		host = host[:i]
+	}
+	login, _, ok := strings.Cut(host, "@")
+	user, password, pair := strings.Cut(login, ":")
+	if !ok || !pair || password == "" {
+		return s
+	}
+	return s[:scheme+3] + user + ":***" + s[scheme+3+len(login):]
 }
 
 // Mask replaces a secret; of a long one the first and the last character stay.
@@ -91,6 +115,20 @@ type reading struct {
 	res  Result
 	all  []Setting // as they were met
 	seen map[string]bool
+	many map[string]int // sections of all files, by their path
+
+	index map[[2]string]int // scope, key -> the first of res.Settings
+}
+
+// see lets conditions be asked of a list of settings.
+func (r *reading) see(list []Setting) {
+	r.res.Settings, r.index = list, map[[2]string]int{}
+	for i, s := range list {
+		at := [2]string{s.Scope, s.Key}
+		if _, met := r.index[at]; !met {
+			r.index[at] = i
+		}
+	}
 }
 
 // main reads the main file, named or found, and the files that are always read.
@@ -125,22 +163,33 @@ func (r *reading) main(named string) {
 	case d.UCI != nil:
 		r.uci()
 	}
+	r.also()
+}
+
+// also reads the files that are always read: with Merge those of all directories in the
+// order of their names, of two with the same name the one of the earlier directory, and
+// then the single files.
+func (r *reading) also() {
 	taken := map[string]bool{}
-	var also []string
-	for _, p := range d.Also {
+	var list, single []string
+	for _, p := range r.d.Also {
+		if r.d.Merge && !strings.Contains(p, "*") {
+			single = append(single, p)
+			continue
+		}
 		for _, f := range r.glob(p) {
-			if !d.Merge || !taken[path.Base(f)] {
-				also = append(also, f)
+			if !r.d.Merge || !taken[path.Base(f)] {
+				list = append(list, f)
 			}
 			taken[path.Base(f)] = true
 		}
 	}
-	if d.Merge {
-		slices.SortFunc(also, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	if r.d.Merge {
+		slices.SortFunc(list, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
 	}
-	for _, f := range also {
+	for _, f := range append(list, single...) {
 		if r.file(f, nil, true) && r.res.Instance == "" {
-			r.res.Instance = f
+			r.res.Instance = path.Dir(r.d.Also[0])
 		}
 	}
 }
@@ -180,8 +229,15 @@ func (r *reading) file(p string, scope []string, top bool) bool {
 	}
 	r.seen[p] = true
 	f := setting.Parse(r.d.Syntax, text)
+	names := r.sections(f, scope)
 	for _, e := range f.Entries {
-		at := append(slices.Clip(slices.Clone(scope)), e.Scope...)
+		if len(r.all) >= maxSettings {
+			break
+		}
+		at := names[e.In]
+		if slices.ContainsFunc(at, func(s string) bool { return begins(r.d.Ignore, s) }) {
+			continue
+		}
 		key := r.d.key(e.Key)
 		if slices.Contains(r.d.Include, key) && !e.Head {
 			r.include(p, e.Value, at)
@@ -197,6 +253,81 @@ func (r *reading) file(p string, scope []string, top bool) bool {
 		})
 	}
 	return true
+}
+
+// sections gives the sections of a file the names that they have among those of all
+// files: the first server of the second file may be the second one.
+func (r *reading) sections(f *setting.File, scope []string) [][]string {
+	names := [][]string{scope}
+	for _, s := range f.Sections[1:] {
+		within := names[s.Parent]
+		name := s.Scope[len(s.Scope)-1]
+		if i := strings.LastIndexByte(name, '#'); i > 0 && i < len(name)-1 && strings.Trim(name[i+1:], "0123456789") == "" {
+			name = name[:i]
+		}
+		at := strings.Join(within, "/") + "/" + name
+		r.many[at]++
+		if k := r.many[at]; k > 1 && f.Syntax.Family != setting.INI && f.Syntax.Family != setting.JSON {
+			name += "#" + strconv.Itoa(k)
+		}
+		names = append(names, append(slices.Clip(slices.Clone(within)), name))
+	}
+	return names
+}
+
+// begins reports whether a section's name begins with one of the words.
+func begins(words []string, section string) bool {
+	word, _, _ := strings.Cut(section, " ")
+	word, _, _ = strings.Cut(word, "#")
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) })
+}
+
+// spread moves the keys that hold for all out of the sections they stand in.
+func (r *reading) spread() {
+	g := r.d.Global
+	if g == nil {
+		return
+	}
+	r.see(r.all)
+	if (view{r: r}).all(g.Unless) != no {
+		return
+	}
+	for i := range r.all {
+		if slices.Contains(g.Keys, r.all[i].Key) {
+			r.all[i].Scope = ""
+		}
+	}
+}
+
+// settle puts a default that some section overrides into the sections of the other
+// listeners, so that it does not stand beside what is in force.
+func (r *reading) settle() {
+	overridden := map[string]bool{}
+	for _, s := range r.res.Settings {
+		first, _, _ := strings.Cut(s.Scope, "/")
+		if s.Scope != "" && !begins(r.d.When, first) {
+			overridden[s.Key] = true
+		}
+	}
+	var out []Setting
+	for _, s := range r.res.Settings {
+		if s.Scope != "" || said(s) || !overridden[s.Key] {
+			out = append(out, s)
+			continue
+		}
+		var done []string
+		for _, l := range r.res.Services {
+			if l.Scope == "" || slices.Contains(done, l.Scope) {
+				continue
+			}
+			done = append(done, l.Scope)
+			if own, ok := (view{r: r, scope: l.Scope}).find(s.Key); ok && !said(own) {
+				own.Scope = l.Scope
+				out = append(out, own)
+			}
+		}
+	}
+	r.res.Settings = out
 }
 
 // scope joins section names; the root section holds for all.
@@ -295,17 +426,27 @@ func (r *reading) put(s Setting) {
 		}
 	}
 	s.Value = d.normal(s.Key, s.Value)
-	s.Secret = d.secret(s.Key, s.Value)
+	s.Secret = d.secret(s.Scope, s.Key, s.Value)
 	r.all = append(r.all, s)
 }
 
-// secret reports whether a value must not be shown.
-func (d *Daemon) secret(key, value string) bool {
-	if !slices.Contains(d.Secrets, key) {
+// secret reports whether a value must not be shown: its key or section is one of those
+// that hold secrets, or the key sounds like one and the value is no switch, number or path.
+func (d *Daemon) secret(scope, key, value string) bool {
+	word, _, _ := strings.Cut(value, " ")
+	if value == "" || slices.Contains(d.Known, word) {
 		return false
 	}
-	word, _, _ := strings.Cut(value, " ")
-	return value != "" && !slices.Contains(d.Known, word)
+	section, _, _ := strings.Cut(scope, "/")
+	if slices.Contains(d.Secrets, key) || section != "" && slices.Contains(d.Secrets, section) {
+		return true
+	}
+	k := strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(key))
+	loud := func(w string) bool { return strings.Contains(k, w) }
+	if !slices.ContainsFunc([]string{"password", "passwd", "passphrase", "secret", "community", "apikey", "authtoken", "accesstoken"}, loud) {
+		return false
+	}
+	return value != "yes" && value != "no" && strings.Trim(value, "0123456789") != "" && !strings.HasPrefix(value, "/")
 }
 
 // normal writes a value in its one form.
@@ -381,7 +522,7 @@ func (r *reading) inForce() []Setting {
 			continue
 		}
 		if v, origin, holds := d.Defaults[k].in(r.in); holds == yes {
-			out = append(out, Setting{Key: k, Raw: v, Value: d.normal(k, v), Origin: origin})
+			out = append(out, Setting{Key: k, Value: d.normal(k, v), Origin: origin})
 		}
 	}
 	return out

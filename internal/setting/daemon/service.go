@@ -106,7 +106,7 @@ func (r *reading) services() []Service {
 			continue
 		}
 		for _, s := range r.res.Settings {
-			if s.Key != o.Each {
+			if s.Key != o.Each || len(out) >= maxServices {
 				continue
 			}
 			v := view{r: r, scope: s.Scope, it: s.Value}
@@ -263,7 +263,7 @@ type address struct {
 // tcp://0.0.0.0:2375, 127.0.0.1,::1.
 func parseAddresses(s string) []address {
 	var out []address
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == '[' && false }) {
+	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) {
 		out = append(out, parseAddress(part))
 	}
 	if len(out) == 0 {

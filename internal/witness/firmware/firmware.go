@@ -62,6 +62,7 @@ var inspectors = []inspector{
 	executables,
 	pam,
 	sudo,
+	settings,
 }
 
 // Examine opens the input and states the facts that are in it.
