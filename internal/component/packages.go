@@ -1,0 +1,3 @@
+package component
+
+func (g *merger) packages(list []Package) {}
