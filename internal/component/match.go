@@ -159,7 +159,7 @@ func (f *finder) fromObject(s *signature) {
 		case w.Versions != "":
 			best := ""
 			for _, v := range f.object.versions {
-				if got, _, ok := w.pattern.find(v); ok && got != "" && (best == "" || Compare(got, best) > 0) {
+				if got, ok := w.find(v); ok && got != "" && (best == "" || Compare(got, best) > 0) {
 					best = got
 				}
 			}
@@ -195,7 +195,11 @@ func (f *finder) try(w *way, at int64) {
 		return
 	}
 	start, s := run(p, int(at-from))
-	if v, where, ok := w.pattern.findAt(s, int(at-from)-start); ok {
+	v, where, ok := w.pattern.findAt(s, int(at-from)-start)
+	if !ok {
+		return
+	}
+	if v, ok = w.answer(v); ok {
 		f.say(w, v, "binary-string", "its text "+quote(s, where), from+int64(start+where))
 	}
 }
@@ -223,8 +227,8 @@ func (f *finder) near(w *way, at int64) {
 	several := false
 	runs(p, 2, func(off int, s string) {
 		pos := from + int64(off)
-		v, _, ok := w.pattern.find(s)
-		if !ok || v == "" || slices.Contains(w.Filler, v) {
+		v, ok := w.find(s)
+		if !ok || v == "" {
 			return
 		}
 		several = several || best != "" && v != best
@@ -244,9 +248,6 @@ func (f *finder) near(w *way, at int64) {
 
 // say adds what a way has shown, unless it can only be a mention.
 func (f *finder) say(w *way, version, how, why string, at int64) {
-	if slices.Contains(w.Filler, version) && version != "" {
-		return
-	}
 	own := f.own[w.sig] || w.Says == "itself"
 	if !own && w.Says != "copy" && len(w.sig.Own.Files) == 0 {
 		return

@@ -131,8 +131,8 @@ func (m *Matcher) byPath(w *way, f *File) (Evidence, bool) {
 	if !strings.Contains(what, w.pattern.anchor) {
 		return Evidence{}, false
 	}
-	v, _, ok := w.pattern.find(what)
-	if !ok || slices.Contains(w.Filler, v) {
+	v, ok := w.find(what)
+	if !ok {
 		return Evidence{}, false
 	}
 	return Evidence{Name: w.sig.Name, Version: v, How: how, Why: "its file name " + printable(path.Base(f.Path)),

@@ -13,8 +13,8 @@ const DefaultVersion = `[0-9]{1,4}(?:\.[0-9]{1,8}){1,4}(?:[a-z]{1,2}\b|p[0-9]{1,
 // pattern is a compiled text template: see [Way.Pattern].
 type pattern struct {
 	re     *regexp.Regexp
-	anchor string // the longest literal part
-	off    int    // where the anchor stands from the start of the template, -1 where that varies
+	anchor string   // the longest literal part
+	parts  []string // of the version, in order: a constant, or empty for the next captured group
 }
 
 // holes are the placeholders. Those that capture give the version; where several do, they
@@ -40,7 +40,7 @@ func compile(template, version string) (*pattern, error) {
 	} else if r.NumSubexp() > 0 {
 		return nil, fmt.Errorf("version %q: groups must not capture: write (?:", version)
 	}
-	p := &pattern{off: -1}
+	p := &pattern{}
 	var re strings.Builder
 	rest := template
 	if strings.HasPrefix(rest, "^") {
@@ -51,15 +51,10 @@ func compile(template, version string) (*pattern, error) {
 	}
 	end := strings.HasSuffix(rest, "$")
 	rest = strings.TrimSuffix(rest, "$")
-	fixed, at := true, 0
 	literal := func(s string) {
 		if len(s) > len(p.anchor) {
 			p.anchor = s
-			if p.off = -1; fixed {
-				p.off = at
-			}
 		}
-		at += len(s)
 		re.WriteString(regexp.QuoteMeta(s))
 	}
 	for rest != "" {
@@ -77,14 +72,19 @@ func compile(template, version string) (*pattern, error) {
 		}
 		hole := rest[i : i+j+1]
 		switch expr, ok := holes[hole]; {
+		case strings.HasPrefix(hole, "{="):
+			p.parts = append(p.parts, hole[2:len(hole)-1])
 		case hole == "{version}":
+			p.parts = append(p.parts, "")
 			re.WriteString("(" + version + ")")
 		case ok:
+			if expr[0] == '(' {
+				p.parts = append(p.parts, "")
+			}
 			re.WriteString(expr)
 		default:
 			return nil, fmt.Errorf("pattern %q: %s is no placeholder", template, hole)
 		}
-		fixed = false
 		rest = rest[i+j+1:]
 		if rest == "" && !end && hole != "{text}" && hole != "{word}" {
 			re.WriteString(`(?:\z|[^0-9])`) // nor left there
@@ -107,7 +107,7 @@ func (p *pattern) find(s string) (version string, at int, ok bool) {
 	if m == nil {
 		return "", 0, false
 	}
-	return join(s, m), m[0], true
+	return p.join(s, m), m[0], true
 }
 
 // findAt is find for a match that covers the offset at.
@@ -118,7 +118,7 @@ func (p *pattern) findAt(s string, at int) (version string, where int, ok bool) 
 			return "", 0, false
 		}
 		if base+m[1] > at {
-			return join(s[base:], m), base + m[0], true
+			return p.join(s[base:], m), base + m[0], true
 		}
 		base += max(m[1]-1, m[0]+1)
 	}
@@ -127,12 +127,17 @@ func (p *pattern) findAt(s string, at int) (version string, where int, ok bool) 
 
 // join makes a version of the captured parts: one part is the version, of several each
 // loses its leading zeros.
-func join(s string, m []int) string {
+func (p *pattern) join(s string, m []int) string {
 	var parts []string
-	for i := 2; i+1 < len(m); i += 2 {
-		if m[i] >= 0 {
-			parts = append(parts, s[m[i]:m[i+1]])
+	next := 2
+	for _, c := range p.parts {
+		if c == "" && next+1 < len(m) {
+			if m[next] >= 0 {
+				c = s[m[next]:m[next+1]]
+			}
+			next += 2
 		}
+		parts = append(parts, c)
 	}
 	if len(parts) == 1 {
 		return parts[0]

@@ -50,6 +50,7 @@ type Way struct {
 	//   {version}  a version, as the way's Version says, else [DefaultVersion]
 	//   {n} {d} {dd} {ddd}  a number, one, two or three digits: parts of the version,
 	//              joined by dots without leading zeros (20914 by {d}{dd}{dd} is 2.9.14)
+	//   {=X}       the constant X as a part of the version
 	//   {num} {word} {text} {date}  not part of the version
 	// The longest text between the placeholders is what is searched for: it must be 5
 	// bytes or more and should be rare. In strings that hold a version beside a name that
@@ -86,6 +87,10 @@ type Way struct {
 	// not capture.
 	Version string `yaml:"version"`
 
+	// Map turns what was found into the release, for projects that number their libraries
+	// otherwise: "6.18.3": "2.12.1". What is not in it is no answer.
+	Map map[string]string `yaml:"map"`
+
 	// Says tells what it means where the file is not the product's own:
 	//   ""      a mention, which says nothing
 	//   copy    the text is part of the product's code: the file carries a copy
@@ -108,11 +113,32 @@ type Test struct {
 // way is a compiled Way.
 type way struct {
 	*Way
-	sig      *signature
-	index    int
-	pattern  *pattern // of Pattern, Versions, Soname or File
-	literal  string   // what is searched for, empty where nothing is
-	fallback bool
+	sig     *signature
+	index   int
+	pattern *pattern // of Pattern, Versions, Soname or File
+	literal string   // what is searched for, empty where nothing is
+}
+
+// find is the pattern's, with what the way makes of the result; ok is false for what is
+// no answer.
+func (w *way) find(s string) (version string, ok bool) {
+	v, _, ok := w.pattern.find(s)
+	if !ok {
+		return "", false
+	}
+	return w.answer(v)
+}
+
+// answer turns what a pattern captured into the version.
+func (w *way) answer(v string) (string, bool) {
+	if slices.Contains(w.Filler, v) {
+		return "", false
+	}
+	if w.Map != nil {
+		v = w.Map[v]
+		return v, v != ""
+	}
+	return v, true
 }
 
 // signature is a compiled Signature.
