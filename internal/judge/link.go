@@ -324,7 +324,8 @@ func (w *world) tieGuards() {
 }
 
 // tieSBOM holds the declared components against the found ones: declared ones are found,
-// missing or of another version; found ones are declared or undeclared.
+// missing or of another version; found ones are declared or undeclared. Nothing is missing
+// while some of the image was not seen.
 func (w *world) tieSBOM() {
 	found, declared := map[string][]*value{}, map[string][]*value{}
 	for _, v := range w.of(fact.KindComponent) {
@@ -341,7 +342,9 @@ func (w *world) tieSBOM() {
 	hold := func(v *value, other []*value, absent, present string) {
 		c := v.fact.(*fact.Component)
 		if len(other) == 0 {
-			v.sbom = absent
+			if absent != "missing" || w.unseen(fact.KindComponent, everywhere) == nil {
+				v.sbom = absent
+			}
 			return
 		}
 		v.sbom = present
