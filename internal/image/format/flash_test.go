@@ -35,6 +35,27 @@ func repairUBI(p []byte) {
 	}
 }
 
+func repairJFFS2(p []byte) {
+	le := binary.LittleEndian
+	for at := 0; at+68 <= len(p); at += 4 {
+		if le.Uint16(p[at:]) != 0x1985 {
+			continue
+		}
+		n := p[at:][:min(int(le.Uint32(p[at+4:])), len(p)-at)]
+		le.PutUint32(p[at+8:], jffs2Sum(p[at:at+8]))
+		switch kind := le.Uint16(p[at+2:]); {
+		case kind == jffs2Inode && len(n) >= 68:
+			le.PutUint32(n[60:], jffs2Sum(n[68:min(len(n), 68+int(le.Uint32(n[48:])))]))
+			le.PutUint32(n[64:], jffs2Sum(n[:60]))
+		case kind == jffs2Dirent && len(n) >= 40:
+			le.PutUint32(n[36:], jffs2Sum(n[40:min(len(n), 40+int(n[28]))]))
+			le.PutUint32(n[32:], jffs2Sum(n[:32]))
+		case kind == jffs2Xattr && len(n) >= 32:
+			le.PutUint32(n[28:], jffs2Sum(n[:28]))
+		}
+	}
+}
+
 // TestChangedOnPurpose promises that what a checksum guards is not trusted either: a
 // change with the checksum made right again gives no panic, no hang, and paths that stay
 // inside. Blind fuzzing does not get past the checksums.
@@ -48,6 +69,8 @@ func TestChangedOnPurpose(t *testing.T) {
 		{ubifs, "ubifs/lzo.img.packed", repairUBIFS},
 		{ubifs, "ubifs/journal.img.packed", repairUBIFS},
 		{ubi, "ubi/shuffled.ubi.packed", repairUBI},
+		{jffs2, "jffs2/zlib.img.packed", repairJFFS2},
+		{jffs2, "jffs2/used.img.packed", repairJFFS2},
 	} {
 		t.Run(c.sample, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ var all = []*image.Format{
 	ubi,
 	squashfs,
 	ubifs,
+	jffs2,
 	ext,
 	iso9660,
 	fat,

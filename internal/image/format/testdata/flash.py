@@ -4,6 +4,7 @@
 flash.sh calls it: flash.py KIND FILE. Checksums are made right again where the change
 stands for a later writing, and left wrong where it stands for damage.
 """
+import lzma
 import struct
 import sys
 import zlib
@@ -201,5 +202,94 @@ def ubi(path):
     write("spare.ubi", b"".join(pages))
 
 
+# --- JFFS2 -----------------------------------------------------------------------------
+
+
+def linux_crc(b):
+    """CRC-32 without the first and the last inversion."""
+    return zlib.crc32(b, 0xFFFFFFFF) ^ 0xFFFFFFFF
+
+
+def jffs2_node(kind, body):
+    head = struct.pack("<HHI", 0x1985, kind, 12 + len(body))
+    b = head + struct.pack("<I", linux_crc(head)) + body
+    return b + b"\xff" * (-len(b) % 4)
+
+
+def jffs2_dirent(parent, version, ino, kind, name):
+    b = struct.pack("<IIIIBBxx", parent, version, ino, 1650000000, len(name), kind)
+    head = struct.pack("<HHI", 0x1985, 0xE001, 40 + len(name))
+    head += struct.pack("<I", linux_crc(head))
+    return jffs2_node(0xE001, b + struct.pack("<II", linux_crc(head + b), linux_crc(name)) + name)
+
+
+def jffs2_inode(ino, version, mode, size, offset, plain, packed, codec=0, bad=False):
+    b = struct.pack("<IIIHHIIIIIIIBBH", ino, version, mode, 7, 8, size, 1650000000, 1650000000, 1650000000, offset, len(packed), plain, codec, codec, 0)
+    head = struct.pack("<HHI", 0x1985, 0xE002, 68 + len(packed))
+    head += struct.pack("<I", linux_crc(head))
+    sum_ = linux_crc(packed) ^ (1 if bad else 0)
+    return jffs2_node(0xE002, b + struct.pack("<II", sum_, linux_crc(head + b)) + packed)
+
+
+def jffs2_nodes(img):
+    at = 0
+    while at + 12 <= len(img):
+        magic, kind, n = struct.unpack_from("<HHI", img, at)
+        if magic != 0x1985:
+            at += 4
+            continue
+        yield at, kind, n
+        at += (n + 3) & ~3
+
+
+def jffs2(path):
+    img = open(path, "rb").read()
+    names = {}
+    for at, kind, n in jffs2_nodes(img):
+        if kind == 0xE001:
+            parent, version, ino = struct.unpack_from("<III", img, at + 12)
+            names[img[at + 40 : at + 40 + img[at + 28]]] = (parent, version, ino)
+    etc, _, _ = names[b"passwd"]
+    bin_, _, tool = names[b"tool"]
+    _, _, long_ = names[b"long.txt"]
+    _, _, passwd = names[b"passwd"]
+
+    # In use: overwritten in the middle, cut off and grown again, deleted, renamed, a node
+    # that did not get whole, one marked obsolete, a compression nobody reads, garbage.
+    new = [
+        jffs2_inode(long_, 1000, 0o100644, 15994, 100, 50, b"M" * 50),
+        jffs2_inode(long_, 1001, 0o100644, 15994, 120, 10, b"N" * 10),
+        jffs2_inode(long_, 1002, 0o100644, 15994, 0, 4, b"bad!", bad=True),
+        b"\xff" * 4096,
+        jffs2_inode(passwd, 1000, 0o100600, 10, 0, 0, b""),
+        jffs2_inode(passwd, 1001, 0o100600, 40, 10, 30, b"", codec=1),
+        jffs2_dirent(bin_, 1000, 0, 0, b"link"),
+        jffs2_dirent(bin_, 1001, tool, 8, b"renamed"),
+        jffs2_dirent(bin_, 1002, 0, 8, b"tool"),
+        b"garbage, that is no node: " * 4,
+        jffs2_dirent(etc, 1000, 800, 8, b"mips"),
+        jffs2_inode(800, 1, 0o100644, 10, 0, 10, b"rubin", codec=3),
+        jffs2_dirent(etc, 1001, 801, 8, b"nowhere"),
+        jffs2_dirent(etc, 1002, 802, 8, b"../up"),
+    ]
+    gone = bytearray(jffs2_dirent(etc, 1003, tool, 8, b"obsolete"))
+    gone[3] &= ~0x20
+    write("jffs2-used.img", img + b"".join(new) + gone + b"\xff" * 8192 + b"not of it " * 9000)
+
+    # OpenWrt's lzma.
+    out = b""
+    for at, kind, n in jffs2_nodes(img):
+        if kind == 0xE002 and img[at + 56] == 6:
+            h = struct.unpack_from("<IIIHHIIIIIIIBBH", img, at + 12)
+            text = zlib.decompress(img[at + 68 : at + n])
+            packed = lzma.compress(text, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "lc": 0, "lp": 0, "pb": 0, "dict_size": 8192}])
+            out += jffs2_inode(h[0], h[1], h[2], h[5], h[9], len(text), packed, codec=8)
+        else:
+            out += img[at : at + ((n + 3) & ~3)]
+    write("jffs2-lzma.img", out)
+
+    write("jffs2-bad-old.img", b"\x84\x19" + img[2:512])
+
+
 if __name__ == "__main__":
-    {"ubifs": ubifs, "ubi": ubi}[sys.argv[1]](sys.argv[2])
+    {"ubifs": ubifs, "ubi": ubi, "jffs2": jffs2}[sys.argv[1]](sys.argv[2])

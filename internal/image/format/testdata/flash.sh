@@ -88,3 +88,23 @@ python3 "$here/flash.py" ubi whole.ubi
 for f in shuffled table two cut missing spare; do
 	pack $f.ubi ubi/$f.ubi
 done
+
+# JFFS2, both byte orders.
+mk() { # NAME OPTIONS...
+	name=$1
+	shift
+	mkfs.jffs2 -r tree -e 16KiB "$@" -o jffs2-$name.img
+}
+mk zlib -l --with-xattr -x lzo -x rtime -p
+mk big -b --with-xattr -x lzo -x rtime
+mk lzo -l -X lzo -x zlib -x rtime -n
+mk rtime -l -x zlib -x lzo
+mk none -b -m none
+sumtool -l -e 16KiB -i jffs2-zlib.img -o jffs2-summary.img
+for f in zlib big lzo rtime none summary; do
+	pack jffs2-$f.img jffs2/$f.img
+done
+python3 "$here/flash.py" jffs2 jffs2-zlib.img
+for f in used lzma bad-old; do
+	pack jffs2-$f.img jffs2/$f.img
+done
