@@ -26,11 +26,7 @@ func Explain(w io.Writer, r *judge.Rule, o Options) error {
 		p.line("pillar    %s", clean(r.Pillar))
 	}
 	if len(r.CWE) > 0 {
-		ids := make([]string, len(r.CWE))
-		for i, n := range r.CWE {
-			ids[i] = fmt.Sprintf("CWE-%d", n)
-		}
-		p.line("weakness  %s", strings.Join(ids, ", "))
+		p.line("weakness  %s", cwes(r.CWE))
 	}
 	for _, s := range []struct{ title, text string }{
 		{"Why it matters", r.Why},

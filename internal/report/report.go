@@ -33,6 +33,7 @@ type Options struct {
 // forms, in the order in which they are offered.
 var forms = []Form{
 	text,
+	html,
 	jsonForm,
 }
 

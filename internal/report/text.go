@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/dossier"
@@ -118,17 +116,8 @@ func (p *printer) head(d *dossier.Dossier) {
 		p.line("")
 	}
 	p.para("", headline(d))
-	if n := len(d.Gaps); n > 0 {
-		s := plural(n, "part", "parts") + " could not be read"
-		if d.Run.Unknown > 0 {
-			s += ", " + size(d.Run.Unknown) + " of the input"
-		}
-		p.para("", s+": see the gaps below.")
-	}
-	for _, w := range d.Run.Walls {
-		if !w.Stands {
-			p.para("", "The reading process kept a right, the wall "+prose(w.Name)+" does not stand: "+prose(w.Why))
-		}
+	for _, s := range warnings(d) {
+		p.para("", s)
 	}
 }
 
@@ -309,18 +298,8 @@ func (p *printer) about(d *dossier.Dossier) {
 			p.line("    sha256 %s", clean(in.SHA256))
 		}
 	}
-	at := roots(d)
-	for _, role := range slices.Sorted(maps.Keys(at)) {
-		if role != "" && at[role] != "" {
-			p.line("  %s is %s", clean(role), clean(at[role]))
-		}
+	for _, r := range rootLines(d) {
+		p.line("  %s is %s", clean(r.Role), clean(r.Place))
 	}
-	tool := prose(d.Tool.Name + " " + d.Tool.Version)
-	if d.Tool.Rulebook != "" {
-		tool += ", rulebook " + prose(d.Tool.Rulebook)
-	}
-	if d.Tool.Index.Date != "" {
-		tool += ", vulnerability index of " + prose(d.Tool.Index.Date)
-	}
-	p.para("  ", fmt.Sprintf("%s, %d rules, %s", tool, len(d.Rules), d.At.UTC().Format("2006-01-02 15:04 MST")))
+	p.para("  ", toolLine(d))
 }

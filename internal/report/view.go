@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -256,4 +257,58 @@ func sights(d *dossier.Dossier) []*sight {
 		s.Less = append(s.Less, words)
 	}
 	return out
+}
+
+// rootLine says where the root of a role lies.
+type rootLine struct{ Role, Place string }
+
+// rootLines returns the roots that lie in one place.
+func rootLines(d *dossier.Dossier) []rootLine {
+	at := roots(d)
+	var out []rootLine
+	for _, role := range slices.Sorted(maps.Keys(at)) {
+		if role != "" && at[role] != "" {
+			out = append(out, rootLine{role, at[role]})
+		}
+	}
+	return out
+}
+
+// warnings says what qualifies the whole report.
+func warnings(d *dossier.Dossier) []string {
+	var out []string
+	if n := len(d.Gaps); n > 0 {
+		s := plural(n, "part", "parts") + " could not be read"
+		if d.Run.Unknown > 0 {
+			s += ", " + size(d.Run.Unknown) + " of the input"
+		}
+		out = append(out, s+": see the gaps below.")
+	}
+	for _, w := range d.Run.Walls {
+		if !w.Stands {
+			out = append(out, "The reading process kept a right, the wall "+prose(w.Name)+" does not stand: "+prose(w.Why))
+		}
+	}
+	return out
+}
+
+// toolLine says what made the dossier, and when.
+func toolLine(d *dossier.Dossier) string {
+	tool := prose(d.Tool.Name + " " + d.Tool.Version)
+	if d.Tool.Rulebook != "" {
+		tool += ", rulebook " + prose(d.Tool.Rulebook)
+	}
+	if d.Tool.Index.Date != "" {
+		tool += ", vulnerability index of " + prose(d.Tool.Index.Date)
+	}
+	return fmt.Sprintf("%s, %s, %s", tool, plural(len(d.Rules), "rule", "rules"), d.At.UTC().Format("2006-01-02 15:04 MST"))
+}
+
+// components returns the components by name, version and root.
+func components(d *dossier.Dossier) []*fact.Component {
+	list := slices.Clone(d.Facts.Component)
+	slices.SortStableFunc(list, func(a, b *fact.Component) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Suffix, b.Suffix), cmp.Compare(a.Root, b.Root))
+	})
+	return list
 }

@@ -26,6 +26,23 @@ func clean(s string) string {
 // prose is clean for texts whose line ends mean nothing.
 func prose(s string) string { return clean(strings.Join(strings.Fields(s), " ")) }
 
+func proses(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = prose(s)
+	}
+	return out
+}
+
+// cwes writes the numbers of weaknesses.
+func cwes(ids []int) string {
+	out := make([]string, len(ids))
+	for i, n := range ids {
+		out[i] = fmt.Sprintf("CWE-%d", n)
+	}
+	return strings.Join(out, ", ")
+}
+
 // cut shortens s to n characters, with a mark where it was cut.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {

@@ -1,0 +1,239 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/judge"
+)
+
+// pageTable is one section of the page that is a table.
+type pageTable struct {
+	ID, Title, Note string
+	Columns         []pageColumn
+	Rows            [][]pageCell
+}
+
+type pageColumn struct{ Title, Class string }
+
+type pageCell struct {
+	Head        bool
+	Class, Text string
+}
+
+// table begins a table. A column is its title and, after a colon, how its cells look:
+// num, code, short, name, text, place.
+func table(id, title, note string, columns ...string) pageTable {
+	t := pageTable{ID: id, Title: title, Note: note}
+	for _, c := range columns {
+		title, class, _ := strings.Cut(c, ":")
+		t.Columns = append(t.Columns, pageColumn{title, class})
+	}
+	return t
+}
+
+// row adds a row of clean texts; the first cell names it.
+func (t *pageTable) row(cells ...string) {
+	row := make([]pageCell, len(cells))
+	for i, s := range cells {
+		row[i] = pageCell{i == 0, t.Columns[i].Class, s}
+		if t.Columns[i].Title == "Severity" && dossier.Rank(s) >= 0 {
+			row[i].Class += " " + s
+		}
+	}
+	t.Rows = append(t.Rows, row)
+}
+
+// pageTables returns the tables that have rows, in the order of the page.
+func pageTables(d *dossier.Dossier) []pageTable {
+	at := roots(d)
+	all := []pageTable{
+		unknownTable(d), risksTable(d), remediesTable(d), claimsTable(d), matchesTable(d),
+		componentsTable(d, at), servicesTable(d, at), accountsTable(d, at),
+		gapsTable(d), coverageTable(d), goodTable(d), aboutTable(d),
+	}
+	return slices.DeleteFunc(all, func(t pageTable) bool { return len(t.Rows) == 0 })
+}
+
+const unstated = "What no witness stated is left empty."
+
+func unknownTable(d *dossier.Dossier) pageTable {
+	t := table("unknown", "Unknown", "Not seen, so not safe.", "Why:text", "Severity:short", "Rules:code", "Answers:num")
+	for _, r := range reasons(d) {
+		ids := make([]string, len(r.Rules))
+		for i, id := range r.Rules {
+			ids[i] = clean(id)
+		}
+		t.row(cmp.Or(cut(prose(r.Note), htmlLong), "no reason given"), r.Severe, strings.Join(ids, ", "), strconv.Itoa(r.Count))
+	}
+	return t
+}
+
+func risksTable(d *dossier.Dossier) pageTable {
+	t := table("risks", "Risks", "", "Risk:text", "Dimension", "Harm:short", "Chance:short", "Level:short", "After remedies:short", "Reasons:text")
+	for _, r := range d.Risks {
+		t.row(prose(r.Title), prose(r.Dimension), prose(r.Harm), prose(r.Chance), prose(r.Level), prose(r.After), strings.Join(proses(r.Reasons), "; "))
+	}
+	return t
+}
+
+func remediesTable(d *dossier.Dossier) pageTable {
+	t := table("remedies", "Remedies", "Fixes that were applied to a copy, which was judged again.", "Fix:code", "Finding:code", "Before:short", "After:short", "Stands:short", "Changes:text")
+	for _, r := range d.Remedies {
+		t.row(clean(r.Fix), clean(r.Finding), clean(string(r.Before)), clean(string(r.After)), yesNo(fact.Say(r.Stands)), strings.Join(proses(r.Changes), "; "))
+	}
+	return t
+}
+
+func claimsTable(d *dossier.Dossier) pageTable {
+	t := table("claims", "Claims", "", "Question:short", "Form:short", "Answer", "Verdict:short", "Because:text")
+	for _, c := range d.Claims {
+		t.row(prose(c.Question), prose(c.Form), prose(c.Answer), prose(c.Verdict), prose(c.Because))
+	}
+	return t
+}
+
+func matchesTable(d *dossier.Dossier) pageTable {
+	t := table("advisories", "Advisories", "", "Advisory:short", "Component:name", "Version", "Status:short", "Severity:short", "CVSS:num", "EPSS:num", "Exploited:short", "Fixed in", "Why:text")
+	for _, m := range d.Matches {
+		t.row(clean(m.Advisory), clean(m.Component), clean(m.Version), clean(m.Status), clean(m.Severity), float(m.CVSS, 1), float(m.EPSS, 4), yesNo(m.KEV), clean(m.FixedIn), strings.Join(proses(m.Why), "; "))
+	}
+	return t
+}
+
+func componentsTable(d *dossier.Dossier, at map[string]string) pageTable {
+	t := table("components", "Components", unstated, "Name:name", "Version", "Supplier", "License", "Support:short", "Known by:short", "Sure:short", "Place:code place")
+	for _, c := range components(d) {
+		support := prose(c.Support)
+		if c.EndOfSupport != "" {
+			support = strings.TrimSpace(support + " until " + prose(c.EndOfSupport))
+		}
+		t.row(clean(c.Name), clean(c.Version+c.Suffix), prose(c.Supplier), prose(c.License), support, clean(c.How), cmp.Or(clean(c.Confidence), "high"), places(&c.Base, at))
+	}
+	return t
+}
+
+func servicesTable(d *dossier.Dossier, at map[string]string) pageTable {
+	t := table("services", "Services", unstated, "Name:name", "Protocol", "Port:short", "Starts:short", "Reachable:short", "Encrypted:short", "Login:short", "As root:short", "Place:code place")
+	for _, s := range d.Facts.Service {
+		port := ""
+		if n, ok := s.Port.Value(); ok {
+			port = fmt.Sprintf("%s/%d", cmp.Or(clean(s.Transport), "?"), n)
+		}
+		t.row(clean(s.Name), clean(s.Protocol), port, clean(s.Start.Or("")), yesNo(s.Reachable), yesNo(s.Encrypted), yesNo(s.Authenticated), yesNo(s.AsRoot), places(&s.Base, at))
+	}
+	return t
+}
+
+func accountsTable(d *dossier.Dossier, at map[string]string) pageTable {
+	t := table("accounts", "Accounts", unstated, "Name:name", "Of", "UID:num", "Password:short", "Hash:short", "Shell:code", "Login:short", "Locked:short", "Remote:short", "Place:code place")
+	for _, a := range d.Facts.Account {
+		uid := ""
+		if n, ok := a.UID.Value(); ok {
+			uid = strconv.Itoa(n)
+		}
+		t.row(clean(a.Name), clean(a.Store), uid, clean(a.Password.Or("")), clean(a.Scheme), clean(a.Shell), yesNo(a.Login), yesNo(a.Locked), yesNo(a.Remote), places(&a.Base, at))
+	}
+	return t
+}
+
+func gapsTable(d *dossier.Dossier) pageTable {
+	t := table("gaps", "Gaps", "Parts that could not be read.", "Gap:short", "Place:code place", "Size:short num", "Why:text")
+	for _, g := range d.Gaps {
+		bytes := ""
+		if g.Size > 0 {
+			bytes = size(g.Size)
+			g.Size = 0 // said in its own column
+		}
+		t.row(clean(g.ID), clean(g.Place.String()), bytes, gapWords(&g))
+	}
+	return t
+}
+
+func coverageTable(d *dossier.Dossier) pageTable {
+	t := table("coverage", "Coverage", "What could be seen.", "Witness:short", "Root:short", "Seen fully:text", "Seen partly or not at all:text")
+	for _, s := range sights(d) {
+		t.row(clean(string(s.Source.Witness))+" "+clean(s.Source.Input), clean(s.Root), strings.Join(s.Full, ", "), strings.Join(s.Less, "; "))
+	}
+	return t
+}
+
+func goodTable(d *dossier.Dossier) pageTable {
+	t := table("good", "Good", "What could be seen fully, and nothing was wrong.", "Rule:text", "Id:code", "Looked at:num")
+	for _, g := range groups(d, judge.Good) {
+		t.row(prose(g.Rule.Title), clean(g.Rule.ID), strconv.Itoa(g.Count))
+	}
+	return t
+}
+
+// aboutTable says what was examined, with what, and how.
+func aboutTable(d *dossier.Dossier) pageTable {
+	t := table("about", "About", "", "What:short", "Detail:text")
+	for _, in := range d.Inputs {
+		words := fmt.Sprintf("%s, %s", clean(in.Name), size(in.Size))
+		if in.Part != "" {
+			words += ", the " + clean(in.Part)
+		}
+		if in.SHA256 != "" {
+			words += ", sha256 " + clean(in.SHA256)
+		}
+		t.row(clean(string(in.Witness)), words)
+	}
+	for _, r := range rootLines(d) {
+		t.row("root "+clean(r.Role), clean(r.Place))
+	}
+	for _, w := range d.Run.Walls {
+		if w.Stands {
+			t.row("wall "+clean(w.Name), "stands: "+prose(w.By))
+		} else {
+			t.row("wall "+clean(w.Name), "does not stand: "+prose(w.Why))
+		}
+	}
+	if l := d.Run.Limits; l != (dossier.Limits{}) {
+		t.row("limits", fmt.Sprintf("%s in all, %s in one file, %d files, %d containers deep, %d-fold expansion, %d password trials",
+			size(l.Bytes), size(l.FileSize), l.Files, l.Depth, l.Ratio, l.Tries))
+	}
+	if s := d.Run.Spent; s != (dossier.Spent{}) {
+		t.row("spent", fmt.Sprintf("%s, %s", size(s.Bytes), plural(int(s.Files), "file", "files")))
+	}
+	if d.Run.Padding+d.Run.Unknown > 0 {
+		t.row("not opened", fmt.Sprintf("%s of unknown bytes, %s of padding", size(d.Run.Unknown), size(d.Run.Padding)))
+	}
+	return t
+}
+
+// yesNo writes a switch, nothing where it is unstated.
+func yesNo(o fact.Opt[bool]) string {
+	v, ok := o.Value()
+	switch {
+	case !ok:
+		return ""
+	case v:
+		return "yes"
+	}
+	return "no"
+}
+
+func float(o fact.Opt[float64], digits int) string {
+	if v, ok := o.Value(); ok {
+		return strconv.FormatFloat(v, 'f', digits, 64)
+	}
+	return ""
+}
+
+// places writes the first place of a fact and counts the others.
+func places(b *fact.Base, at map[string]string) string {
+	if len(b.Places) == 0 {
+		return ""
+	}
+	s := where(b.Places[0], b.Root, at)
+	if n := len(b.Places) - 1; n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
+	}
+	return s
+}
