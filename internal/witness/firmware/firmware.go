@@ -59,6 +59,7 @@ type inspector struct {
 var inspectors = []inspector{
 	accounts,
 	device,
+	services,
 	executables,
 	pam,
 	sudo,

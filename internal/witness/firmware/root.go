@@ -30,7 +30,8 @@ type Root struct {
 	budget  *budget.Budget
 	options Options
 	blind   map[fact.Kind]blind
-	owned   *owners // by packages; made when first asked for
+	owned   *owners     // by packages; made when first asked for
+	starts  *startChain // what starts it; made when first asked for
 }
 
 // File is one entry of a root.

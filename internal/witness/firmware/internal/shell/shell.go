@@ -26,6 +26,7 @@ type Command struct {
 	Line       int
 	Dir        string // the working directory, where the script has set it
 	Background bool
+	Exec       bool   // it takes the script's place
 	Condition  string // empty: it runs whenever the script does
 	Redirects  []Redirect
 	Vars       map[string]string // of the command alone: X=1 program
@@ -41,11 +42,14 @@ type Redirect struct {
 // Truth is the answer to a question about the root or the world.
 type Truth int8
 
-// The answers.
+// The answers. Likely and Unlikely are those of the system as it is delivered, which
+// somebody can change: a file that is not there and could be.
 const (
 	Maybe Truth = iota
 	Yes
 	No
+	Likely
+	Unlikely
 )
 
 func (t Truth) not() Truth {
@@ -54,6 +58,10 @@ func (t Truth) not() Truth {
 		return No
 	case No:
 		return Yes
+	case Likely:
+		return Unlikely
+	case Unlikely:
+		return Likely
 	case Maybe:
 	}
 	return Maybe
@@ -423,10 +431,10 @@ func (w *walker) binary(c *syntax.BinaryCmd) (flow, Truth) {
 	if fl != next && c.Op != syntax.Pipe {
 		return fl, tr
 	}
-	want := Yes
+	cond := w.text(c.X)
 	switch c.Op {
 	case syntax.OrStmt:
-		want = No
+		tr, cond = tr.not(), negate(cond)
 	case syntax.AndStmt:
 	default: // a pipe
 		fl, tr = w.stmt(c.Y)
@@ -435,26 +443,48 @@ func (w *walker) binary(c *syntax.BinaryCmd) (flow, Truth) {
 		}
 		return fl, tr
 	}
+	y := func() (flow, Truth) { return w.stmt(c.Y) }
 	switch tr {
-	case want:
-		return w.stmt(c.Y)
+	case Yes:
+		return y()
+	case Likely:
+		return w.likely(cond, y)
+	case Unlikely:
+		w.unlikely(cond, y)
 	case Maybe:
-		cond := w.text(c.X)
-		if want == No {
-			cond = negate(cond)
-		}
-		_, _, vars := w.alternative(cond, func() (flow, Truth) { return w.stmt(c.Y) })
+		_, _, vars := w.alternative(cond, y)
 		w.join([]map[string]value{vars}, false)
 		return next, Maybe
-	default:
-		return next, tr
+	case No:
 	}
+	if c.Op == syntax.OrStmt {
+		tr = tr.not()
+	}
+	return next, tr
+}
+
+// likely walks what runs as the system is delivered. Where it leaves, what follows runs
+// only if somebody changes that.
+func (w *walker) likely(cond string, run func() (flow, Truth)) (flow, Truth) {
+	fl, tr := run()
+	if fl != next {
+		w.leftIf(fl, negate(cond))
+	}
+	return next, tr
+}
+
+// unlikely walks what runs only if somebody changes the system: it has no say in what
+// follows.
+func (w *walker) unlikely(cond string, run func() (flow, Truth)) {
+	exits, fn, turn := w.exitConds, w.funcConds, w.turnConds
+	w.alternative(cond, run)
+	w.exitConds, w.funcConds, w.turnConds = exits, fn, turn
 }
 
 func (w *walker) ifClause(c *syntax.IfClause) (flow, Truth) {
 	var alts []map[string]value
 	var ends []flow
-	var nots []string
+	var nots, changed []string
 	all := false
 	for ; c != nil; c = c.Else {
 		tr := Yes
@@ -466,16 +496,29 @@ func (w *walker) ifClause(c *syntax.IfClause) (flow, Truth) {
 			}
 			cond = w.text(c.Cond[len(c.Cond)-1])
 		}
-		if tr == No {
+		then := func() (flow, Truth) { return w.stmts(c.Then) }
+		switch {
+		case tr == No:
 			continue
-		}
-		if tr == Yes && len(alts) == 0 {
-			return w.stmts(c.Then)
+		case tr == Unlikely:
+			w.unlikely(cond, then)
+			changed = append(changed, negate(cond))
+			continue
+		case tr == Likely && len(alts) == 0:
+			fl, t := w.likely(cond, then)
+			if c.Else != nil && len(c.Else.Cond) == 0 {
+				w.unlikely(negate(cond), func() (flow, Truth) { return w.stmts(c.Else.Then) })
+			}
+			return fl, t
+		case tr == Yes && len(alts) == 0 && len(changed) > 0:
+			return w.likely(strings.Join(changed, " and "), then)
+		case tr == Yes && len(alts) == 0:
+			return then()
 		}
 		if cond == "" || tr == Yes {
 			cond = strings.Join(nots, " and ")
 		}
-		fl, _, vars := w.alternative(cond, func() (flow, Truth) { return w.stmts(c.Then) })
+		fl, _, vars := w.alternative(cond, then)
 		alts, ends = append(alts, vars), append(ends, fl)
 		if tr == Yes {
 			all = true
@@ -572,9 +615,9 @@ func (w *walker) while(c *syntax.WhileClause) (flow, Truth) {
 	}
 	body := func() flow { fl, _ := w.stmts(c.Do); return fl }
 	switch tr {
-	case No:
+	case No, Unlikely:
 		return next, Yes
-	case Maybe:
+	case Maybe, Likely:
 		cond := "while " + w.text(c.Cond[len(c.Cond)-1])
 		_, _, vars := w.alternative(cond, func() (flow, Truth) { return w.turns(body), Yes })
 		w.join([]map[string]value{vars}, false)
@@ -661,10 +704,10 @@ func (w *walker) include(p string, args []string) (flow, Truth) {
 }
 
 // run hands a command to the host.
-func (w *walker) run(c *syntax.CallExpr, words []string, redirs []*syntax.Redirect) {
+func (w *walker) run(c *syntax.CallExpr, words []string, redirs []*syntax.Redirect, exec bool) {
 	cmd := Command{
 		Words: words, File: w.file, Line: int(c.Pos().Line()), Dir: w.dir,
-		Background: w.background > 0, Condition: w.condition(),
+		Background: w.background > 0, Exec: exec, Condition: w.condition(),
 	}
 	for _, a := range c.Assigns {
 		if a.Name != nil && a.Value != nil {

@@ -20,6 +20,9 @@ func host(run func(Command)) Host {
 			if strings.HasPrefix(p, "/data") {
 				return Maybe
 			}
+			if strings.HasPrefix(p, "/etc/no") {
+				return Unlikely
+			}
 			if _, ok := files[p]; ok {
 				return Yes
 			}
@@ -100,6 +103,11 @@ func TestForms(t *testing.T) {
 		{"case $1 in st*) b;; *) c;; esac", "1 b\n"},
 		{"case $(x) in on) b;; esac", "1 b if $(x) is on\n"},
 		{"[[ $1 == start && -n $1 ]] && b", "1 b\n"},
+		{"[ -e /etc/no ] && exit\nb", "2 b\n"},
+		{"[ -e /etc/no ] || exit\nb", "2 b if [ -e /etc/no ]\n"},
+		{"[ -e /etc/no ] && b", "1 b if [ -e /etc/no ]\n"},
+		{"if [ -e /etc/no ]; then b; else c; fi", "1 b if [ -e /etc/no ]\n1 c\n"},
+		{"if [ ! -e /etc/no ]; then b; else c; fi", "1 b\n1 c if not [ ! -e /etc/no ]\n"},
 		{"eval 'b c'", "1 b c\n"},
 		{"! [ -f /data/a ] || b", "1 b if [ -f /data/a ]\n"},
 	} {

@@ -50,7 +50,7 @@ func (w *walker) simple(c *syntax.CallExpr, redirs []*syntax.Redirect) (flow, Tr
 	if f, ok := w.funcs[words[0]]; ok {
 		return w.call(f, words[1:])
 	}
-	w.run(c, words, redirs)
+	w.run(c, words, redirs, false)
 	if questions[path.Base(words[0])] {
 		return next, Maybe
 	}
@@ -101,7 +101,7 @@ func (w *walker) builtin(c *syntax.CallExpr, words []string, redirs []*syntax.Re
 		if len(args) == 0 {
 			return next, Yes, true
 		}
-		w.run(c, args, redirs)
+		w.run(c, args, redirs, true)
 		if w.condition() == "" {
 			w.stays = false
 		}
@@ -116,6 +116,11 @@ func (w *walker) builtin(c *syntax.CallExpr, words []string, redirs []*syntax.Re
 		for i, a := range args {
 			if a == "--" {
 				w.args = args[i+1:]
+				break
+			}
+			if !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+") {
+				w.args = args[i:]
+				break
 			}
 		}
 		return next, Yes, true
@@ -175,7 +180,7 @@ func (w *walker) find(c *syntax.CallExpr, words []string, redirs []*syntax.Redir
 		return next, Maybe, true
 	}
 	if words[0] == "command" && !strings.HasPrefix(args[0], "-") {
-		w.run(c, args, redirs)
+		w.run(c, args, redirs, false)
 		return next, Yes, true
 	}
 	name := args[len(args)-1]
@@ -248,8 +253,12 @@ func join(a, b Truth, and bool) Truth {
 		return decides
 	case a == Maybe || b == Maybe:
 		return Maybe
+	case a == decides.not():
+		return b
+	case b == decides.not() || a == b:
+		return a
 	}
-	return decides.not()
+	return Maybe
 }
 
 func (w *walker) oneTest(words []value) Truth {
