@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/setting/daemon"
 )
 
 // services states what is started or can be, as far as it is a service: a daemon that is
@@ -112,7 +113,7 @@ func isService(r *Root, l *launch) bool {
 	if strings.ContainsAny(name, "$`*") || name == "." || name == "/" {
 		return false
 	}
-	if _, ok := kindOf(l.words); ok {
+	if _, ok := kindOf(l.words); ok || describedBy(name) != nil && !passing[name] {
 		return !asks(name, l.words[1:]) && (l.program != nil || path.IsAbs(l.words[0]) || !isWord(r, name))
 	}
 	if netcat(name, l.words[1:]) {
@@ -239,10 +240,18 @@ func (r *Root) service(l *launch) *fact.Service {
 		}
 	}
 	kind, knownDaemon := kindOf(words)
+	described := describedBy(invoked)
 	s := &fact.Service{Name: invoked, Condition: l.condition, Started: l.started, Start: fact.Say(l.start), User: l.user, Confined: l.confined}
 	s.Places = slices.Clone(l.places)
 	if knownDaemon {
 		s.Product, s.Protocol, s.Transport = kind.product, kind.protocol, kind.transport
+	}
+	if described != nil {
+		// Its settings will say where it listens, and how.
+		s.Product = described.Subject
+		if len(described.Services) > 0 {
+			s.Protocol, s.Transport = "", ""
+		}
 	}
 	if p := r.program(&launch{words: words, program: l.program, dir: l.dir}); p != nil {
 		s.Program = p.Path
@@ -268,6 +277,12 @@ func (r *Root) service(l *launch) *fact.Service {
 		s.Confined = r.confinedByPolicy(s.Program)
 	}
 	r.listens(s, l, kind, knownDaemon, listens, words)
+	if described != nil && len(described.Services) > 0 {
+		if s.Port.Stated() {
+			s.Protocol = described.Protocol
+		}
+		return s
+	}
 	if kind.shell && knownDaemon || gives(words) {
 		s.Shell = fact.Say(true)
 	}
@@ -282,8 +297,8 @@ func (r *Root) service(l *launch) *fact.Service {
 
 // drops are daemons that give up root when they have started, unless their settings say
 // otherwise.
-var drops = words(`nginx lighttpd apache mosquitto dnsmasq avahi chronyd ntpd bind unbound rpcbind dbus-daemon dbus-broker-launch redis mysql postgresql memcached tftpd dhcpd
-	openvpn squid tinyproxy privoxy haproxy rsyslogd polkitd systemd-timesyncd systemd-resolved systemd-networkd php-fpm snmpd stunnel proftpd vsftpd exim postfix dovecot`)
+var drops = words(`nginx apache mosquitto dnsmasq avahi chronyd unbound rpcbind dbus-daemon dbus-broker-launch redis mysql postgresql memcached tftpd
+	openvpn squid tinyproxy privoxy haproxy polkitd php-fpm stunnel proftpd exim postfix dovecot`)
 
 // userArgument returns the user that a daemon is told to change to.
 func userArgument(name string, words []string) string {
@@ -304,6 +319,15 @@ func userArgument(name string, words []string) string {
 		}
 	}
 	return ""
+}
+
+// describedBy returns the description of the settings of a program, or nil.
+func describedBy(invoked string) *daemon.Daemon {
+	all, err := daemons()
+	if err != nil {
+		return nil
+	}
+	return daemon.ByProgram(all, invoked)
 }
 
 // svd takes apart: tcpsvd [options] ADDRESS PORT PROGRAM ...
@@ -330,12 +354,18 @@ func gives(words []string) bool {
 
 // listens states where a service listens, as far as the way it is started says it.
 func (r *Root) listens(s *fact.Service, l *launch, kind daemonKind, known bool, on string, words []string) {
-	if known && kind.protocol != "" {
+	settled := false
+	if d := describedBy(path.Base(words[0])); d != nil {
+		settled = len(d.Services) > 0
+	}
+	switch {
+	case settled:
+	case known && kind.protocol != "":
 		s.Listens = fact.Say(true)
 		if kind.port > 0 {
 			s.Port = fact.Say(kind.port)
 		}
-	} else if known {
+	case known:
 		return
 	}
 	bind, port, transport := "", 0, ""
@@ -352,7 +382,7 @@ func (r *Root) listens(s *fact.Service, l *launch, kind daemonKind, known bool, 
 		if port == 0 && transport == "unix" && kind.transport != "" {
 			return // its own port is not what it is handed
 		}
-	case known && !ownArguments[kind.product]:
+	case settled || known && !ownArguments[kind.product]:
 		// Its settings say it.
 	default:
 		bind, port, transport = addressArguments(words, known || l.accepts() || l.program == nil || interpreter(path.Base(l.words[0])))
@@ -366,6 +396,9 @@ func (r *Root) listens(s *fact.Service, l *launch, kind daemonKind, known bool, 
 	if bind != "" {
 		s.Bind = bind
 		s.Reachable = fact.Say(!loopback(bind))
+	}
+	if settled && port == 0 && transport == "" {
+		return
 	}
 	if s.Transport == "unix" {
 		s.Reachable = fact.Say(false)

@@ -15,9 +15,9 @@ type daemonKind struct {
 	shell     bool // whoever it lets in gets a shell or runs commands
 }
 
-// daemons by the names of their programs. Daemons with settings of their own are described
-// in internal/setting/daemon as well, which then says more.
-var daemons = map[string]daemonKind{
+// daemonKinds by the names of their programs. Daemons whose settings are known are described in
+// internal/setting/daemon as well: what follows from their settings is not said here.
+var daemonKinds = map[string]daemonKind{
 	// Remote shells and transfer.
 	"telnetd": {"telnetd", "telnet", "tcp", 23, true}, "in.telnetd": {"telnetd", "telnet", "tcp", 23, true}, "utelnetd": {"telnetd", "telnet", "tcp", 23, true},
 	"sshd": {"sshd", "ssh", "tcp", 22, true}, "dropbear": {"dropbear", "ssh", "tcp", 22, true}, "tinysshd": {"tinyssh", "ssh", "tcp", 22, true},
@@ -69,14 +69,14 @@ var daemons = map[string]daemonKind{
 
 // daemonOf returns what is known of a program by the base name it is invoked by.
 func daemonOf(name string) (daemonKind, bool) {
-	d, ok := daemons[name]
+	d, ok := daemonKinds[name]
 	if !ok {
 		// lighttpd-angel, nginx-debug, php-fpm8.2: only those whose stem is a daemon.
 		switch {
 		case strings.HasPrefix(name, "php-fpm") || strings.HasPrefix(name, "php") && strings.HasSuffix(name, "-fpm"):
 			return daemonKind{"php-fpm", "fastcgi", "unix", 0, false}, true
 		case strings.HasPrefix(name, "dropbear-") || strings.HasPrefix(name, "nginx-") || strings.HasPrefix(name, "telnetd-") || strings.HasPrefix(name, "telnetd."):
-			d, ok = daemons[strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '.' })[0]]
+			d, ok = daemonKinds[strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '.' })[0]]
 		}
 	}
 	if ok && d.product == "" {
