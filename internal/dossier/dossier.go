@@ -29,10 +29,11 @@ type Dossier struct {
 	Schema   int                    `json:"schema"`
 	Tool     Tool                   `json:"tool"`
 	Device   Device                 `json:"device"`
-	At       time.Time              `json:"at"`              // the date of the assessment, an argument and never the clock
-	Run      Run                    `json:"run,omitzero"`    // outside the promise of same bytes, and outside the digest
-	Inputs   []Input                `json:"inputs"`          // what was examined
-	Rules    map[string]*judge.Rule `json:"rules,omitempty"` // every rule that was asked, by id
+	At       time.Time              `json:"at"`               // the date of the assessment, an argument and never the clock
+	Run      Run                    `json:"run,omitzero"`     // outside the promise of same bytes, and outside the digest
+	Inputs   []Input                `json:"inputs"`           // what was examined
+	Layers   []Layer                `json:"layers,omitempty"` // the containers that were opened, in the order of their places
+	Rules    map[string]*judge.Rule `json:"rules,omitempty"`  // every rule that was asked, by id
 	Facts    fact.Set               `json:"facts"`
 	Coverage []fact.Coverage        `json:"coverage,omitempty"`
 	Gaps     []fact.Gap             `json:"gaps,omitempty"`
@@ -79,6 +80,15 @@ type Input struct {
 	Size    int64        `json:"size"`
 	Witness fact.Witness `json:"witness"`
 	Part    string       `json:"part,omitzero"` // of a device with several images: host, controller, radio ...
+}
+
+// Layer is one container that was opened on the way to the files.
+type Layer struct {
+	Place  string `json:"place"`
+	Format string `json:"format"`
+	Part   string `json:"part,omitzero"` // partition label, volume or image that it was found in
+	Size   int64  `json:"size"`
+	Files  int    `json:"files,omitzero"`
 }
 
 // Run is how the assessment went on the machine it ran on.

@@ -170,6 +170,21 @@ func keep(w *storer, write func(io.Writer) error, hint int64) (*Blob, error) {
 	return w.section.blob(), errors.Join(err, w.section.err)
 }
 
+// Copy writes the content of a regular file once more, to its end or to what of it cannot
+// be read, which is the error.
+func Copy(w io.Writer, n *Node) error {
+	return guard(func() error {
+		switch {
+		case n.Data != nil:
+			_, err := n.Data.Slice(0, n.Size).WriteTo(w)
+			return err
+		case n.Stream != nil:
+			return n.Stream(&exact{w, n.Size})
+		}
+		return nil
+	})
+}
+
 // guard turns a panic of a format's reader into an error: one damaged container must not
 // end the scan.
 func guard(read func() error) (err error) {

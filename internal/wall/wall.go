@@ -28,6 +28,7 @@ type Wall struct {
 // Rights are what a walled process keeps.
 type Rights struct {
 	ReadDirs  []string // directories of the machine that are the input
+	WriteDirs []string // directories that the job writes into, and may do all in
 	SpillSize int64    // bytes that the spill file may reach
 }
 

@@ -17,7 +17,7 @@ func Raise(keep Rights) []Wall {
 		limit("spill-size", unix.RLIMIT_FSIZE, uint64(max(keep.SpillSize, 1<<20))))
 }
 
-// raiseLandlock closes the file system, but for reading the input's directories, and the
+// raiseLandlock closes the file system, but for the directories that are kept, and the
 // network.
 func raiseLandlock(keep Rights) []Wall {
 	files := Wall{Name: "files"}
@@ -31,6 +31,9 @@ func raiseLandlock(keep Rights) []Wall {
 	var rules []landlock.Rule
 	if len(keep.ReadDirs) > 0 {
 		rules = append(rules, landlock.RODirs(keep.ReadDirs...))
+	}
+	if len(keep.WriteDirs) > 0 {
+		rules = append(rules, landlock.RWDirs(keep.WriteDirs...))
 	}
 	if err := landlock.V7.BestEffort().Restrict(rules...); err != nil {
 		files.Why, net.Why = err.Error(), err.Error()

@@ -162,17 +162,8 @@ func (f *File) Text() (string, bool) {
 	}
 	// It was let go to save memory: it is read again.
 	var b strings.Builder
-	switch n := f.Node; {
-	case n.Data != nil:
-		p, err := n.Data.View(0, min(n.Size, n.Data.Size()))
-		if err != nil {
-			return "", false
-		}
-		b.Write(p)
-	case n.Stream != nil:
-		if n.Stream(&b) != nil {
-			return "", false
-		}
+	if image.Copy(&b, f.Node) != nil {
+		return "", false
 	}
 	return b.String(), true
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/vesalius-project/vesalius/internal/dossier"
+)
+
+type judgeCommand struct {
+	Dossiers []string `arg:"" name:"dossier" help:"Dossiers of one device; - is standard input."`
+
+	output
+	gate
+	At string `placeholder:"DATE" help:"The date of the verdict, as 2026-11-24: exceptions expire against it (default: SOURCE_DATE_EPOCH, else now)."`
+}
+
+// Run judges dossiers of one device together, anew, by the rules of today.
+func (c *judgeCommand) Run(w *world) error {
+	at, err := date(w, c.At)
+	if err != nil {
+		return err
+	}
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	g, err := c.prepare(at)
+	if err != nil {
+		return err
+	}
+	var list []*dossier.Dossier
+	for _, p := range c.Dossiers {
+		d, err := readDossier(p)
+		if err != nil {
+			return err
+		}
+		list = append(list, d)
+	}
+	d, err := dossier.Merge(list...)
+	if err != nil {
+		return calledError{err}
+	}
+	d.Tool, d.At = tool(g.rules), at
+	if err := g.judge(d); err != nil {
+		return err
+	}
+	if err := c.write(w, form, d); err != nil {
+		return err
+	}
+	return g.verdict(d)
+}

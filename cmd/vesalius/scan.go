@@ -1,0 +1,251 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/vesalius-project/vesalius/examples"
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/witness/claim"
+	"github.com/vesalius-project/vesalius/internal/witness/design"
+)
+
+type scanCommand struct {
+	Image string `arg:"" help:"Firmware image, archive, disk image or directory; example:NAME or example:NAME-fixed is a replica built on the spot (pump, monitor, gateway, central)."`
+
+	output
+	gate
+	Design  string   `placeholder:"FILE" help:"device.yaml: what the maker intends."`
+	SBOM    []string `name:"sbom" placeholder:"FILE" help:"A declared SBOM (CycloneDX or SPDX, JSON), to be held against what is found."`
+	Part    string   `placeholder:"NAME" help:"Which image of the device it is (host, controller, radio ...)."`
+	Extract string   `placeholder:"DIR" help:"Write the files of every root below DIR, which is made and must not exist."`
+	At      string   `placeholder:"DATE" help:"The date of the assessment, as 2026-11-24 (default: SOURCE_DATE_EPOCH, else now)."`
+	Quiet   bool     `short:"q" help:"Show no progress."`
+
+	MaxBytes    bytesFlag     `placeholder:"SIZE" help:"Bytes that opening may produce (default 64G)."`
+	MaxFiles    int64         `placeholder:"N" help:"Entries of all trees (default 5000000)."`
+	MaxFileSize bytesFlag     `placeholder:"SIZE" help:"Bytes of one file or stream (default 16G)."`
+	MaxMemory   bytesFlag     `placeholder:"SIZE" help:"Bytes of one content held in memory; larger ones go to a temporary file (default 32M)."`
+	MaxDepth    int           `placeholder:"N" help:"Containers inside containers (default 16)."`
+	MaxRatio    int64         `placeholder:"N" help:"Times a stream may expand, beyond 64 MiB (default 2000)."`
+	MaxTries    int64         `placeholder:"N" help:"Password trials, weighted: one of md5crypt is 1 (default 200000)."`
+	Timeout     time.Duration `default:"30m" help:"Time after which the scan is given up, as 10m."`
+}
+
+// Run scans one input and reports.
+func (c *scanCommand) Run(w *world) error {
+	at, err := date(w, c.At)
+	if err != nil {
+		return err
+	}
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	g, err := c.prepare(at)
+	if err != nil {
+		return err
+	}
+	job, input, err := c.open(w, at)
+	if err != nil {
+		return err
+	}
+	if input != nil {
+		defer input.Close()
+	}
+	spill, err := temporary()
+	if err != nil {
+		return err
+	}
+	defer spill.Close()
+	if c.Extract != "" {
+		if err := os.Mkdir(c.Extract, 0o755); err != nil {
+			return called("--extract: %w", err)
+		}
+		if job.Extract, err = filepath.Abs(c.Extract); err != nil {
+			return err
+		}
+	}
+	d := &dossier.Dossier{Schema: dossier.Schema, Tool: tool(g.rules), At: at}
+	if err := c.papers(d); err != nil {
+		return err
+	}
+
+	started := time.Now()
+	show := newProgress(w, c.Quiet)
+	r, err := walledScan(w, job, input, spill, show.update)
+	show.done()
+	if err != nil {
+		return err
+	}
+	scanned := time.Now()
+	d.Facts.Merge(&r.Facts)
+	d.Coverage = append(d.Coverage, r.Coverage...)
+	d.Gaps = r.Gaps
+	d.Inputs = append(d.Inputs, dossier.Input{Name: job.Name, SHA256: r.SHA256, Size: job.Size, Witness: fact.Firmware, Part: c.Part})
+	d.Layers = r.Layers
+	if err := g.judge(d); err != nil {
+		return err
+	}
+	d.Run = dossier.Run{
+		Walls: r.Walls, Limits: dossier.LimitsOf(budget.New(job.Limits).Limits()), Spent: dossier.Spent{Bytes: r.Bytes, Files: r.Files},
+		Padding: r.Padding, Unknown: r.Unknown,
+		Timings: []dossier.Timing{
+			{Step: "scan", Milliseconds: scanned.Sub(started).Milliseconds()},
+			{Step: "judge", Milliseconds: time.Since(scanned).Milliseconds()},
+		},
+	}
+	if err := c.write(w, form, d); err != nil {
+		return err
+	}
+	if r.Roots == 0 {
+		return fmt.Errorf("%s: no file system, archive or firmware was recognised in it: nothing could be judged", job.Name)
+	}
+	return g.verdict(d)
+}
+
+// open opens the input.
+func (c *scanCommand) open(w *world, at time.Time) (scanJob, *os.File, error) {
+	job := scanJob{
+		Name: filepath.Base(c.Image), At: at, Timeout: c.Timeout,
+		Limits: budget.Limits{
+			Bytes: int64(c.MaxBytes), Files: c.MaxFiles, FileSize: int64(c.MaxFileSize), Memory: int64(c.MaxMemory),
+			Depth: c.MaxDepth, Ratio: c.MaxRatio, Tries: c.MaxTries,
+		},
+	}
+	if name, ok := strings.CutPrefix(c.Image, "example:"); ok {
+		twin, fixed := strings.CutSuffix(name, "-fixed")
+		r, err := examples.Open(twin)
+		if err != nil {
+			return job, nil, called("%w", err)
+		}
+		file, data, err := r.Build(fixed)
+		if err != nil {
+			return job, nil, err
+		}
+		f, err := temporary()
+		if err != nil {
+			return job, nil, err
+		}
+		job.Name, job.Size = file, int64(len(data))
+		_, err = f.Write(data)
+		return job, f, err
+	}
+	f, err := os.Open(c.Image)
+	if err != nil {
+		return job, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return job, nil, err
+	}
+	switch {
+	case info.IsDir():
+		f.Close()
+		if job.Dir, err = filepath.Abs(c.Image); err != nil {
+			return job, nil, err
+		}
+		job.Name = filepath.Base(job.Dir)
+		return job, nil, nil
+	case info.Mode().IsRegular():
+		job.Size = info.Size()
+	default: // a block device, perhaps: its end says its size
+		if job.Size, err = f.Seek(0, io.SeekEnd); err != nil {
+			f.Close()
+			return job, nil, fmt.Errorf("%s: neither a file nor a directory: %w", c.Image, err)
+		}
+	}
+	if job.Size == 0 {
+		f.Close()
+		return job, nil, fmt.Errorf("%s: the file is empty", c.Image)
+	}
+	return job, f, nil
+}
+
+// papers adds what the design and the vendor's papers say.
+func (c *scanCommand) papers(d *dossier.Dossier) error {
+	read := func(path string, w fact.Witness, state func(name string, data []byte) (fact.Set, error)) error {
+		data, err := readPaper(path)
+		if err != nil {
+			return err
+		}
+		set, err := state(filepath.Base(path), data)
+		if err != nil {
+			return called("%w", err)
+		}
+		d.Facts.Merge(&set)
+		d.Inputs = append(d.Inputs, dossier.Input{Name: filepath.Base(path), SHA256: digestOf(data), Size: int64(len(data)), Witness: w})
+		source := fact.Source{Witness: w, Input: filepath.Base(path)}
+		for _, k := range fact.Kinds() {
+			if len(set.Of(k)) > 0 {
+				d.Coverage = append(d.Coverage, fact.Coverage{Source: source, Kind: k, Level: "partial", Why: "only what the paper names"})
+			}
+		}
+		return nil
+	}
+	if c.Design != "" {
+		if err := read(c.Design, fact.Design, design.Read); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.SBOM {
+		if err := read(p, fact.Claimed, claim.SBOM); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress shows on a terminal how far a scan is.
+type progress struct {
+	w     *world
+	on    bool
+	shown bool
+}
+
+func newProgress(w *world, quiet bool) *progress { return &progress{w: w, on: w.screen && !quiet} }
+
+func (p *progress) update(s image.Progress) {
+	if !p.on {
+		return
+	}
+	p.shown = true
+	layer := s.Layer
+	if r := []rune(layer); len(r) > 48 {
+		layer = "…" + string(r[len(r)-47:])
+	}
+	fmt.Fprintf(p.w.err, "\r\x1b[K%s of %s, %d files, in %s", size(s.Done), size(s.Total), s.Files, printable(layer))
+}
+
+func (p *progress) done() {
+	if p.shown {
+		fmt.Fprint(p.w.err, "\r\x1b[K")
+	}
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/image/format"
+	"github.com/vesalius-project/vesalius/internal/wall"
+	"github.com/vesalius-project/vesalius/internal/witness/firmware"
+)
+
+// walledWord is the argument by which the program knows that it is the walled child.
+const walledWord = "walled-scan"
+
+// The descriptors that a walled child is given.
+const (
+	fdResult = 3 + iota
+	fdSpill
+	fdInput
+)
+
+// scanJob is what the parent asks of the walled child.
+type scanJob struct {
+	Name    string // base name of the input
+	Size    int64
+	Dir     string // the directory that is the input, else empty
+	Limits  budget.Limits
+	Timeout time.Duration
+	At      time.Time
+	Workers int
+	Extract string // directory to write the roots into, else empty
+}
+
+// scanResult is what a scan found.
+type scanResult struct {
+	Facts    fact.Set
+	Coverage []fact.Coverage
+	Gaps     []fact.Gap
+	Layers   []dossier.Layer
+	Size     int64
+	Padding  int64
+	Unknown  int64
+	Bytes    int64
+	Files    int64
+	SHA256   string
+	Walls    []wall.Wall
+	Roots    int // trees of files, or blocks of bytes that were recognised
+	Written  int // files that were extracted
+}
+
+// message is one line from the child to the parent.
+type message struct {
+	Progress *image.Progress `json:",omitempty"`
+	Result   *scanResult     `json:",omitempty"`
+	Error    string          `json:",omitempty"`
+	Timeout  bool            `json:",omitempty"`
+}
+
+// walledMain is the child: it gives up its rights, reads, and answers.
+func walledMain() int {
+	result := os.NewFile(fdResult, "result")
+	out := bufio.NewWriterSize(result, 1<<16)
+	enc := json.NewEncoder(out)
+	answer := func(m message) int {
+		if enc.Encode(m) != nil || out.Flush() != nil {
+			return exitBlind
+		}
+		return exitGood
+	}
+	var job scanJob
+	if err := json.NewDecoder(os.Stdin).Decode(&job); err != nil {
+		return answer(message{Error: fmt.Sprintf("scan job: %v", err)})
+	}
+	rights := wall.Rights{SpillSize: job.Limits.Bytes}
+	if job.Dir != "" {
+		rights.ReadDirs = []string{job.Dir}
+	}
+	if job.Extract != "" {
+		rights.WriteDirs = []string{job.Extract}
+	}
+	walls := wall.Raise(rights)
+	var input *os.File
+	if job.Dir == "" {
+		input = os.NewFile(fdInput, "input")
+	}
+	ctx := context.Background() // the parent ends the process
+	r, err := examine(ctx, job, input, os.NewFile(fdSpill, "spill"), func(p image.Progress) {
+		_ = enc.Encode(message{Progress: &p})
+		_ = out.Flush()
+	})
+	if err != nil {
+		return answer(message{Error: err.Error(), Timeout: errors.Is(err, context.DeadlineExceeded)})
+	}
+	r.Walls = walls
+	return answer(message{Result: r})
+}
+
+// examine opens the input of a job and states its facts.
+func examine(ctx context.Context, job scanJob, input, spill *os.File, progress func(image.Progress)) (*scanResult, error) {
+	if job.Timeout > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeout(ctx, job.Timeout)
+		defer stop()
+	}
+	var err error
+	o := firmware.Options{
+		Image: image.Options{
+			Formats: format.All(), Budget: budget.New(job.Limits), Spill: image.NewSpill(spill),
+			Workers: cmp.Or(job.Workers, runtime.GOMAXPROCS(0)), Progress: progress,
+		},
+		At: job.At,
+	}
+	in := firmware.Input{Name: job.Name}
+	var gaps []fact.Gap
+	digest := make(chan string, 1)
+	if job.Dir != "" {
+		if in.Nodes, gaps, err = image.Tree(job.Dir); err != nil {
+			return nil, err
+		}
+		digest <- "" // a directory has none
+	} else {
+		in.Blob = image.ReaderBlob(input, job.Size)
+		go func() { digest <- sha256Of(in.Blob) }()
+	}
+	res, err := firmware.Examine(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	r := &scanResult{
+		Facts: res.Facts, Coverage: res.Coverage, Gaps: append(res.Gaps, gaps...), Size: res.Image.Size, Padding: res.Image.Padding,
+		Unknown: res.Image.Unknown, Bytes: res.Image.Bytes, Files: res.Image.Files, SHA256: <-digest,
+		Roots: len(res.Roots),
+	}
+	for _, l := range res.Image.Layers {
+		r.Layers = append(r.Layers, dossier.Layer{Place: l.Place.String(), Format: l.Format.Name, Part: l.Part, Size: l.Size, Files: len(l.Nodes)})
+	}
+	if job.Extract != "" {
+		for _, root := range res.Roots {
+			n, gaps, err := root.Extract(job.Extract)
+			if err != nil {
+				return nil, err
+			}
+			r.Written += n
+			r.Gaps = append(r.Gaps, gaps...)
+		}
+	}
+	return r, nil
+}
+
+// sha256Of gives the digest of the input, empty where it cannot be read to its end.
+func sha256Of(b *image.Blob) string {
+	h := sha256.New()
+	if _, err := b.WriteTo(h); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// walledScan runs the job in a walled child where the system can, else in this process,
+// which the result then says.
+func walledScan(w *world, job scanJob, input, spill *os.File, progress func(image.Progress)) (*scanResult, error) {
+	if runtime.GOOS == "windows" {
+		r, err := examine(w.ctx, job, input, spill, progress)
+		if err == nil {
+			r.Walls = wall.Raise(wall.Rights{})
+		}
+		return r, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	order, err := json.Marshal(job)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	files := []*os.File{to, spill}
+	if input != nil {
+		files = append(files, input)
+	}
+	var complaint bytes.Buffer
+	ended := make(chan error, 1)
+	go func() {
+		err := wall.Start(w.ctx, exe, []string{walledWord}, []string{"GOTRACEBACK=single"}, files, bytes.NewReader(order), &complaint)
+		to.Close()
+		ended <- err
+	}()
+	last, readErr := listen(from, progress)
+	err = <-ended
+	switch {
+	case w.ctx.Err() != nil:
+		return nil, w.ctx.Err()
+	case last.Timeout:
+		return nil, fmt.Errorf("%s: not finished within the time limit of %v: raise it with --timeout", job.Name, job.Timeout)
+	case last.Error != "":
+		return nil, errors.New(last.Error)
+	case last.Result != nil:
+		return last.Result, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w: %.300q", job.Name, err, complaint.String())
+	}
+	return nil, fmt.Errorf("%s: the walled process gave no result: %w", job.Name, readErr)
+}
+
+// listen reads a child's messages until it ends, and returns the last that is no progress.
+func listen(r io.Reader, progress func(image.Progress)) (last message, err error) {
+	dec := json.NewDecoder(bufio.NewReaderSize(r, 1<<16))
+	for {
+		var m message
+		if err := dec.Decode(&m); err != nil {
+			return last, err
+		}
+		if m.Progress != nil {
+			progress(*m.Progress)
+			continue
+		}
+		last = m
+	}
+}
