@@ -47,6 +47,10 @@ func rich() *dossier.Dossier {
 			Timings: []dossier.Timing{{Step: "open", Milliseconds: 812}, {Step: "judge", Milliseconds: 41}},
 			Cache:   dossier.Cache{Hits: 12, Misses: 1881},
 		},
+		Layers: []dossier.Layer{
+			{Place: "pump.bin!uimage@0x60000", Format: "uimage", Size: 1 << 20},
+			{Place: "pump.bin!squashfs@0x260000", Format: "squashfs", Part: "rootfs", Size: 4096, Files: 12},
+		},
 		Inputs: []dossier.Input{
 			{Name: "pump.bin", SHA256: strings.Repeat("ab12", 16), Size: 16 << 20, Witness: fact.Firmware, Part: "host"},
 			{Name: "mds2.xlsx", SHA256: strings.Repeat("cd34", 16), Size: 84211, Witness: fact.Claimed},
