@@ -228,7 +228,7 @@ func (c *compiled) finding(p *pile, outcome Outcome) Finding {
 		Rule: c.ID, RuleVersion: c.Version, Root: p.root, Kind: c.Ask, Title: c.Title, Outcome: outcome, Severity: c.Severity,
 		Vector: c.Vector, CWE: c.CWE, Maps: c.Maps, Count: len(p.facts), Confidence: p.confidence, Evidence: short(joined(p.evidence)), Note: joined(p.why),
 	}
-	for _, x := range p.facts {
+	for _, x := range first(p.facts) {
 		h := x.Header()
 		f.Keys, f.Places = append(f.Keys, x.Key()), append(f.Places, h.Places...)
 		if !slices.Contains(f.Sources, h.Source) {
@@ -249,6 +249,27 @@ func (c *compiled) finding(p *pile, outcome Outcome) Finding {
 
 // shown is how many keys and places of a large group a finding names; Count counts all.
 const shown = 200
+
+// first returns the facts whose keys come first, as many as a finding names.
+func first(facts []fact.Fact) []fact.Fact {
+	if len(facts) <= shown {
+		return facts
+	}
+	type row struct {
+		key string
+		f   fact.Fact
+	}
+	rows := make([]row, len(facts))
+	for i, f := range facts {
+		rows[i] = row{f.Key(), f}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(a.key, b.key) })
+	out := make([]fact.Fact, shown)
+	for i := range out {
+		out[i] = rows[i].f
+	}
+	return out
+}
 
 // once sorts places and drops those that stand twice.
 func once(places []fact.Place) []fact.Place {

@@ -253,8 +253,14 @@ func (w *world) tieSettings() {
 		at := s.Root + "\x00" + s.Subject
 		bySubject[at] = append(bySubject[at], v)
 	}
+	made := map[string]*options{}
 	for _, v := range w.of(fact.KindService) {
 		s := v.fact.(*fact.Service)
+		start := s.Root + "\x00" + s.Product + "\x00" + s.Instance + "\x00" + s.Start.Or("")
+		if o, ok := made[start]; ok {
+			v.settings = o
+			continue
+		}
 		var mine []*value
 		for _, t := range bySubject[s.Root+"\x00"+s.Product] {
 			set := t.fact.(*fact.Setting)
@@ -269,6 +275,7 @@ func (w *world) tieSettings() {
 		if len(mine) > 0 {
 			v.settings = effective(s.Product, mine)
 		}
+		made[start] = v.settings
 	}
 }
 
