@@ -71,6 +71,7 @@ type started struct {
 // startedPrograms reads the services that the start inspector stated.
 func startedPrograms(r *Root) *started {
 	s := &started{boot: map[string]bool{}, product: map[string]bool{}, asRoot: map[string]bool{}, by: map[string]string{}}
+	read := map[string]bool{}
 	for _, svc := range r.Facts.Service {
 		program := svc.Program
 		if f := r.Lookup(program); program != "" && f != nil {
@@ -99,20 +100,14 @@ func startedPrograms(r *Root) *started {
 			}
 		}
 		for _, p := range svc.Places {
-			if f := r.Entry(p.Path); f != nil && f.Trace != nil && f.Trace.Type == "script" && !slices.Contains(s.texts, *textOf(f)) {
-				s.texts = append(s.texts, *textOf(f))
+			if f := r.Entry(p.Path); f != nil && f.Trace != nil && f.Trace.Type == "script" && !read[f.Path] {
+				read[f.Path] = true
+				text, _ := f.Text()
+				s.texts = append(s.texts, text)
 			}
 		}
 	}
 	return s
-}
-
-// textOf returns the text of a file, an empty one where it was not kept.
-func textOf(f *File) *string {
-	if f.Trace == nil || f.Trace.Text == nil {
-		return new(string)
-	}
-	return f.Trace.Text
 }
 
 // of reports whether a program is started at boot, by itself or by a script that names it.

@@ -60,10 +60,12 @@ var inspectors = []inspector{
 	accounts,
 	device,
 	services,
-	executables,
 	pam,
 	sudo,
 	settings,
+	executables, // after what states services
+	scripts,
+	updates,
 }
 
 // Examine opens the input and states the facts that are in it.

@@ -16,26 +16,26 @@ var elfLiterals = []string{"/rustc/", "curl -", "wget -"}
 type traits uint8
 
 const (
-	risky    traits = 1 << iota // writes without knowing the room there is
-	runs                        // starts another program
-	accepts                     // waits for others to connect
-	buffer                      // is used with arrays, which a canary would guard
-	printing                    // is replaced by a checked one where the compiler may
-	arrays                      // writes into an array, hardly ever into the heap
+	isRisky    traits = 1 << iota // writes without knowing the room there is
+	isRunner                      // starts another program
+	isListener                    // waits for others to connect
+	isBuffer                      // is used with arrays, which a canary would guard
+	isPrinter                     // is replaced by a checked one where the compiler may
+	isArray                       // writes into an array, hardly ever into the heap
 )
 
 // functions says what is known of functions of the C library.
 var functions = map[string]traits{
-	"gets": risky | buffer | printing | arrays, "strcpy": risky | buffer, "strcat": risky | buffer, "stpcpy": risky | buffer, "wcscpy": risky | buffer, "wcscat": risky | buffer,
-	"sprintf": risky | buffer | printing | arrays, "vsprintf": risky | buffer | printing | arrays,
-	"scanf": risky | buffer, "fscanf": risky | buffer, "sscanf": risky | buffer, "vsscanf": risky | buffer,
-	"__isoc99_scanf": risky | buffer, "__isoc99_fscanf": risky | buffer, "__isoc99_sscanf": risky | buffer, "__isoc99_vsscanf": risky | buffer,
-	"__isoc23_scanf": risky | buffer, "__isoc23_fscanf": risky | buffer, "__isoc23_sscanf": risky | buffer,
-	"system": runs, "popen": runs, "execl": runs, "execlp": runs, "execle": runs, "execv": runs, "execve": runs, "execvp": runs, "execvpe": runs,
-	"posix_spawn": runs, "posix_spawnp": runs, "wordexp": runs,
-	"listen": accepts, "accept": accepts, "accept4": accepts, "bind": accepts,
-	"snprintf": buffer | printing, "vsnprintf": buffer | printing, "fgets": buffer, "read": buffer, "recv": buffer, "recvfrom": buffer, "strncpy": buffer, "strncat": buffer,
-	"printf": printing, "fprintf": printing, "vfprintf": printing, "vprintf": printing, "syslog": printing,
+	"gets": isRisky | isBuffer | isPrinter | isArray, "strcpy": isRisky | isBuffer, "strcat": isRisky | isBuffer, "stpcpy": isRisky | isBuffer, "wcscpy": isRisky | isBuffer, "wcscat": isRisky | isBuffer,
+	"sprintf": isRisky | isBuffer | isPrinter | isArray, "vsprintf": isRisky | isBuffer | isPrinter | isArray,
+	"scanf": isRisky | isBuffer, "fscanf": isRisky | isBuffer, "sscanf": isRisky | isBuffer, "vsscanf": isRisky | isBuffer,
+	"__isoc99_scanf": isRisky | isBuffer, "__isoc99_fscanf": isRisky | isBuffer, "__isoc99_sscanf": isRisky | isBuffer, "__isoc99_vsscanf": isRisky | isBuffer,
+	"__isoc23_scanf": isRisky | isBuffer, "__isoc23_fscanf": isRisky | isBuffer, "__isoc23_sscanf": isRisky | isBuffer,
+	"system": isRunner, "popen": isRunner, "execl": isRunner, "execlp": isRunner, "execle": isRunner, "execv": isRunner, "execve": isRunner, "execvp": isRunner, "execvpe": isRunner,
+	"posix_spawn": isRunner, "posix_spawnp": isRunner, "wordexp": isRunner,
+	"listen": isListener, "accept": isListener, "accept4": isListener, "bind": isListener,
+	"snprintf": isBuffer | isPrinter, "vsnprintf": isBuffer | isPrinter, "fgets": isBuffer, "read": isBuffer, "recv": isBuffer, "recvfrom": isBuffer, "strncpy": isBuffer, "strncat": isBuffer,
+	"printf": isPrinter, "fprintf": isPrinter, "vfprintf": isPrinter, "vprintf": isPrinter, "syslog": isPrinter,
 }
 
 // imports gathers what the imported functions say.
@@ -89,9 +89,9 @@ func (in *imports) state(b *Binary, f *elfFile) {
 	in.named = slices.Compact(in.named)
 	b.Imports = in.named
 	e := &b.Shape
-	e.Risky, e.Runs = in.with(risky), in.with(runs)
+	e.Risky, e.Runs = in.with(isRisky), in.with(isRunner)
 	switch {
-	case in.all&accepts != 0:
+	case in.all&isListener != 0:
 		e.Network = fact.Say(true)
 	case e.Type == "program" && e.Language == "" && !slices.ContainsFunc(e.Needed, func(n string) bool { return !plain.MatchString(n) }):
 		e.Network = fact.Say(false)
@@ -108,13 +108,13 @@ func (in *imports) state(b *Binary, f *elfFile) {
 	switch {
 	case in.canary || f.guards():
 		e.Canary = fact.Say(true)
-	case e.Language == "" && in.all&buffer != 0 && (code >= canaryCode || slices.ContainsFunc(e.Risky, func(n string) bool { return functions[n]&arrays != 0 })):
+	case e.Language == "" && in.all&isBuffer != 0 && (code >= canaryCode || slices.ContainsFunc(e.Risky, func(n string) bool { return functions[n]&isArray != 0 })):
 		e.Canary = fact.Say(false)
 	}
 	switch {
 	case in.checked:
 		e.Fortify = fact.Say(true)
-	case e.Language == "" && in.all&printing != 0 && !f.musl(e.Needed):
+	case e.Language == "" && in.all&isPrinter != 0 && !f.musl(e.Needed):
 		e.Fortify = fact.Say(false)
 	}
 }

@@ -29,6 +29,18 @@ func (r *Root) owners() *owners {
 	return r.owned
 }
 
+// databaseMost is how much of one file of a package database is read.
+const databaseMost = 32 << 20
+
+// list returns the text of one file of a package database.
+func (o *owners) list(f *File) string {
+	p := f.head(databaseMost)
+	if int64(len(p)) < f.Node.Size {
+		o.complete = false
+	}
+	return string(p)
+}
+
 // own notes a path of a package, where links of directories lead to.
 func (o *owners) own(r *Root, p, name string) {
 	if !strings.HasPrefix(p, "/") {
@@ -54,19 +66,11 @@ func (o *owners) dpkg(r *Root) {
 		}
 		name, _, _ = strings.Cut(name, ":")
 		o.database, o.official = true, true
-		if f.Trace == nil || f.Trace.Text == nil {
-			o.complete = o.complete && f.Node.Size == 0
-			continue
-		}
-		for line := range strings.Lines(*f.Trace.Text) {
+		for line := range strings.Lines(o.list(f)) {
 			o.own(r, strings.TrimSpace(line), name)
 		}
 	}
-	status, ok := r.Text("/var/lib/dpkg/status")
-	if !ok {
-		return
-	}
-	for stanza := range strings.SplitSeq(status, "\n\n") {
+	for stanza := range strings.SplitSeq(string(r.Lookup("/var/lib/dpkg/status").head(databaseMost)), "\n\n") {
 		name, known := "", false
 		for line := range strings.Lines(stanza) {
 			k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -97,11 +101,7 @@ func (o *owners) opkg(r *Root) {
 			}
 			o.database = true
 			o.foreign[name] = true // the maker's own are packages like all others
-			if f.Trace == nil || f.Trace.Text == nil {
-				o.complete = o.complete && f.Node.Size == 0
-				continue
-			}
-			for line := range strings.Lines(*f.Trace.Text) {
+			for line := range strings.Lines(o.list(f)) {
 				p, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
 				o.own(r, p, name)
 			}
@@ -115,12 +115,8 @@ func (o *owners) apk(r *Root) {
 		return
 	}
 	o.database, o.official = true, true
-	if f.Trace == nil || f.Trace.Text == nil {
-		o.complete = false
-		return
-	}
 	name, dir := "", ""
-	for line := range strings.Lines(*f.Trace.Text) {
+	for line := range strings.Lines(o.list(f)) {
 		k, v, _ := strings.Cut(strings.TrimSpace(line), ":")
 		switch k {
 		case "P":
