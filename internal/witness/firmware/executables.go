@@ -3,10 +3,7 @@ package firmware
 import (
 	"encoding/binary"
 	"fmt"
-	"path"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
@@ -19,7 +16,13 @@ var executables = inspector{
 }
 
 func lookExecutables(r *Root) {
-	started := startedPrograms(r)
+	runs, seen := runsOf(r)
+	product := map[string]bool{} // programs that are known daemons
+	for _, s := range r.Facts.Service {
+		if f := r.Lookup(s.Program); s.Product != "" && s.Program != "" && f != nil {
+			product[f.Path] = true
+		}
+	}
 	for _, f := range r.Files() {
 		if f.Trace == nil || f.Trace.Binary == nil || f.Trace.Binary.Core || !f.Regular() {
 			continue
@@ -39,13 +42,11 @@ func lookExecutables(r *Root) {
 		if c, ok := f.Node.XAttrs["security.capability"]; ok {
 			e.Capabilities = capabilities(c)
 		}
-		if e.Type == "program" {
-			if boot, ok := started.of(f); ok {
-				e.Boot = fact.Say(boot)
-			}
+		if e.Type == "program" && seen {
+			e.Boot = fact.Say(runs[f.Path].boot)
 		}
 		if e.Type == "program" || e.Type == "library" {
-			if own, ok := r.maker(f, e.Boot.Or(false), started.product[f.Path]); ok {
+			if own, ok := r.maker(f, e.Boot.Or(false), product[f.Path]); ok {
 				e.Vendor = fact.Say(own)
 			}
 		}
@@ -53,82 +54,15 @@ func lookExecutables(r *Root) {
 	}
 }
 
+// textOf returns the text of a file, an empty one where it has none.
+func textOf(f *File) *string {
+	text, _ := f.Text()
+	return &text
+}
+
 // ownersKept reports whether the file system keeps owners and modes at all.
 func (r *Root) ownersKept() bool {
 	return r.Layer != nil && !slices.Contains([]string{"fat", "iso9660", "zip"}, r.Layer.Format.Name)
-}
-
-// started is what the start of the system shows of programs.
-type started struct {
-	seen    bool              // the start could be followed at all
-	boot    map[string]bool   // programs and scripts that are started at boot
-	product map[string]bool   // programs that are known daemons
-	texts   []string          // the scripts that are run at boot
-	asRoot  map[string]bool   // programs and scripts that root runs
-	by      map[string]string // what runs them
-}
-
-// startedPrograms reads the services that the start inspector stated.
-func startedPrograms(r *Root) *started {
-	s := &started{boot: map[string]bool{}, product: map[string]bool{}, asRoot: map[string]bool{}, by: map[string]string{}}
-	read := map[string]bool{}
-	for _, svc := range r.Facts.Service {
-		program := svc.Program
-		if f := r.Lookup(program); program != "" && f != nil {
-			program = f.Path
-		}
-		if svc.Product != "" && program != "" {
-			s.product[program] = true
-		}
-		if start, ok := svc.Start.Value(); !ok || start == "never" {
-			continue
-		}
-		at := svc.Start.Or("") == "boot"
-		s.seen = s.seen || at
-		note := func(p string) {
-			if p == "" {
-				return
-			}
-			s.boot[p] = s.boot[p] || at
-			s.asRoot[p] = s.asRoot[p] || svc.AsRoot.Or(false)
-			s.by[p] = svc.Started
-		}
-		note(program)
-		for _, a := range svc.Arguments {
-			if f := r.Lookup(a); path.IsAbs(a) && f != nil && f.Trace != nil && f.Trace.Type == "script" {
-				note(f.Path)
-			}
-		}
-		for _, p := range svc.Places {
-			if f := r.Entry(p.Path); f != nil && f.Trace != nil && f.Trace.Type == "script" && !read[f.Path] {
-				read[f.Path] = true
-				text, _ := f.Text()
-				s.texts = append(s.texts, text)
-			}
-		}
-	}
-	return s
-}
-
-// of reports whether a program is started at boot, by itself or by a script that names it.
-func (s *started) of(f *File) (boot, known bool) {
-	if s.boot[f.Path] {
-		return true, true
-	}
-	if !s.seen {
-		return false, false
-	}
-	word := path.Base(f.Path)
-	if len(word) < 3 {
-		return false, true
-	}
-	re := regexp.MustCompile(`(^|[\s"'=/;&|(])` + regexp.QuoteMeta(word) + `($|[\s"';&|)])`)
-	for _, t := range s.texts {
-		if strings.Contains(t, word) && re.MatchString(t) {
-			return true, true
-		}
-	}
-	return false, true
 }
 
 // capabilityNames are the capabilities of Linux by number (linux/capability.h).

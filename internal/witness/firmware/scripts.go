@@ -17,7 +17,7 @@ var scripts = inspector{
 }
 
 func lookScripts(r *Root) {
-	runs := runsOf(r)
+	runs, seen := runsOf(r)
 	web := webRoots(r)
 	for _, f := range r.Files() {
 		if !f.Regular() || f.Trace == nil || f.Trace.Type != "script" && f.Trace.Type != "text" || librarian.MatchString(f.Path) || r.distributed(f) {
@@ -28,7 +28,7 @@ func lookScripts(r *Root) {
 		if lang == nil {
 			continue
 		}
-		cgi, run := isCGI(f, web, head), runs.of[f.Path]
+		cgi, run := isCGI(f, web, head), runs[f.Path]
 		if !cgi && !run.known && !makersPlace.MatchString(f.Path) && !programPlace.MatchString(f.Path) {
 			continue
 		}
@@ -38,7 +38,7 @@ func lookScripts(r *Root) {
 		}
 		s := &fact.Script{Base: fact.Base{Places: []fact.Place{f.At(0)}}, Path: f.Path, Language: lang.name}
 		s.CGI = fact.Say(cgi)
-		if runs.seen {
+		if seen {
 			s.Boot = fact.Say(run.boot)
 		}
 		if run.known {

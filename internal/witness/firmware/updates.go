@@ -29,7 +29,7 @@ func lookUpdates(r *Root) {
 
 // updateScripts states the home-made ones.
 func updateScripts(r *Root) {
-	runs := runsOf(r)
+	runs, _ := runsOf(r)
 	busybox := false
 	if f := r.Lookup("/usr/bin/wget"); f != nil {
 		busybox = path.Base(f.Path) == "busybox" || path.Base(f.Path) == "uclient-fetch"
@@ -49,8 +49,8 @@ func updateScripts(r *Root) {
 		if !u.updates() {
 			continue
 		}
-		run := runs.of[f.Path]
-		plugged := strings.HasSuffix(run.by, ".rules") || run.by == "/etc/mdev.conf" || strings.Contains(run.by, "hotplug")
+		run := runs[f.Path]
+		plugged := run.plugged()
 		if u.transport == "usb" && !plugged && !run.known {
 			continue // it mounts a stick when somebody calls it
 		}
@@ -64,8 +64,8 @@ func updateScripts(r *Root) {
 		if u.transport == "usb" {
 			out.Mechanism = "usb"
 			out.Removable = fact.Say(plugged)
-			if g := r.Lookup(run.by); g != nil {
-				out.Places = append(out.Places, g.At(lineWith(g, path.Base(f.Path))))
+			if plugged {
+				out.Places = append(out.Places, run.places...)
 			}
 		}
 		switch {
@@ -75,7 +75,7 @@ func updateScripts(r *Root) {
 			out.Verified = fact.Say(true)
 		}
 		if run.known {
-			out.Automatic = fact.Say(run.boot || run.by == "cron" || plugged)
+			out.Automatic = fact.Say(run.boot || run.started == "cron" || run.started == "timer" || plugged)
 		}
 		r.Add(out)
 	}
