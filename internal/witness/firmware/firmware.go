@@ -58,6 +58,8 @@ type inspector struct {
 // ones through Root.Facts.
 var inspectors = []inspector{
 	accounts,
+	keys,
+	certificates,
 	device,
 	services,
 	pam,

@@ -11,6 +11,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/image"
 	"github.com/vesalius-project/vesalius/internal/search"
+	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/key"
 )
 
 // MaxText is the size up to which the text of a file is kept for the inspectors.
@@ -27,6 +28,10 @@ type Trace struct {
 	Evidence  []component.Evidence `json:"evidence,omitempty"` // of components, by their signatures
 	Container bool                 `json:"container,omitempty"`
 	Binary    *Binary              `json:"binary,omitempty"` // of a program, library or object
+
+	Keys         []key.Key         `json:"keys,omitempty"`
+	Certificates []key.Certificate `json:"certificates,omitempty"`
+	Authorities  int               `json:"authorities,omitempty"` // certificates of a trust store, which are not in Certificates
 }
 
 // looker reads one aspect of a content into its trace. It is a pure function of the bytes.
@@ -41,6 +46,7 @@ var lookers = []looker{
 	{name: "type", look: lookType},
 	{name: "elf", literals: elfLiterals, look: lookELF},
 	{name: "pe", look: lookPE},
+	{name: "keys", literals: key.Literals(), look: lookKeys},
 }
 
 // content is what a looker sees of a file.
