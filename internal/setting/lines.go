@@ -43,6 +43,10 @@ func (p *parser) line(s, e int) int {
 			}
 			return 0
 		}
+		if c == '!' {
+			p.words(s, e) // my.cnf's !include
+			return 0
+		}
 		p.pair(s, e, "=", true)
 	case WPA:
 		switch {

@@ -32,9 +32,12 @@ const (
 //	KEY is unset
 //	some KEY         it is set in any section
 //	no KEY
+//	any KEY has WORD one of its values, in any section; WORD+WORD for both in the same
+//	in SECTION has WORD one of the values in the section, * for all
 //
-// KEY may be version (of the component), program (its base name), port or it (the text of
-// the listener). A value $KEY stands for the value in force of that key.
+// KEY may be version (of the component), program (its base name), applet (yes where that
+// is BusyBox), port (of the listener) or it (its text). A value $KEY stands for the value
+// in force of that key.
 type Choice []choice
 
 type choice struct {
@@ -103,6 +106,12 @@ func parseConditions(s string) ([]condition, error) {
 		}
 		at := -1
 		var op string
+		many := ""
+		for _, m := range []string{"any ", "in "} {
+			if rest, ok := strings.CutPrefix(part, m); ok && strings.Contains(rest, " has ") {
+				part, many = rest, m
+			}
+		}
 		for _, o := range []string{" == ", " != ", " has ", " lacks ", " < ", " >= "} {
 			if n := strings.Index(part, o); n > 0 {
 				at, op = n, o
@@ -112,7 +121,7 @@ func parseConditions(s string) ([]condition, error) {
 		if at < 0 {
 			return nil, fmt.Errorf("condition %q: no comparison", part)
 		}
-		out = append(out, condition{part[:at], strings.TrimSpace(op), strings.Trim(part[at+len(op):], `"`)})
+		out = append(out, condition{part[:at], many + strings.TrimSpace(op), strings.Trim(part[at+len(op):], `"`)})
 	}
 	return out, nil
 }
@@ -181,6 +190,9 @@ func (v view) holds(c condition) truth {
 		}
 		return decide(found == (c.op == "set"))
 	}
+	if many, ok := strings.CutSuffix(c.op, " has"); ok {
+		return v.any(many, c)
+	}
 	value, ok := v.value(c.key)
 	if !ok {
 		return unknown
@@ -191,13 +203,15 @@ func (v view) holds(c condition) truth {
 	case "!=":
 		return decide(!strings.EqualFold(value, c.value))
 	case "has", "lacks":
-		found := slices.ContainsFunc(strings.FieldsFunc(value, separator), func(w string) bool { return strings.EqualFold(w, c.value) })
-		return decide(found == (c.op == "has"))
+		return decide(has(value, c.value) == (c.op == "has"))
 	}
 	less := false
 	if c.key == "version" {
 		less = compare(value, c.value) < 0
 	} else {
+		if value == "" {
+			return no
+		}
 		a, err := strconv.Atoi(value)
 		b, err2 := strconv.Atoi(c.value)
 		if err != nil || err2 != nil {
@@ -206,6 +220,33 @@ func (v view) holds(c condition) truth {
 		less = a < b
 	}
 	return decide(less == (c.op == "<"))
+}
+
+// any answers whether one of many values has the words.
+func (v view) any(many string, c condition) truth {
+	for _, s := range v.r.res.Settings {
+		if !said(s) || many == "any" && s.Key != c.key || many == "in" && c.key != "*" && s.Scope != c.key {
+			continue
+		}
+		if has(s.Value, c.value) {
+			return yes
+		}
+	}
+	if len(v.r.res.Missing) > 0 {
+		return unknown
+	}
+	return no
+}
+
+// has reports whether all words, with + between them, are words of a value.
+func has(value, all string) bool {
+	have := strings.FieldsFunc(value, separator)
+	for _, w := range strings.Split(all, "+") {
+		if !slices.ContainsFunc(have, func(h string) bool { return strings.EqualFold(h, w) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func separator(r rune) bool { return strings.ContainsRune(" \t,;()[]\"'", r) }
@@ -218,17 +259,27 @@ func (v view) value(key string) (string, bool) {
 	case "it":
 		return v.it, true
 	case "port":
-		return v.port, v.port != ""
+		if v.port != "" {
+			return v.port, true
+		}
 	case "version":
 		return v.r.in.Version, v.r.in.Version != ""
+	case "applet":
+		if v.r.in.Applet {
+			return "yes", true
+		}
+		return "no", v.r.in.Program != ""
 	case "program":
 		return base(v.r.in.Program), v.r.in.Program != ""
 	}
 	s, ok := v.find(key)
 	if !ok && len(v.r.res.Missing) == 0 {
 		// Nobody said it: it is empty, unless its default depends on what is not known.
-		value, _, holds := v.r.d.Defaults[key].in(v.r.in)
-		return v.r.d.normal(key, value), holds != unknown
+		value, _, holds := v.r.otherwise(key)
+		if holds == yes {
+			value = v.r.d.normal(key, value)
+		}
+		return value, holds != unknown
 	}
 	return s.Value, ok
 }

@@ -61,6 +61,7 @@ type Daemon struct {
 	When     []string          `yaml:"when"`     // words that begin sections which hold only on a condition: Match
 	Ignore   []string          `yaml:"ignore"`   // words that begin sections of no interest: types
 	Global   *Global           `yaml:"global"`
+	Extra    []Extra           `yaml:"extra"`
 	Loose    bool              `yaml:"loose"`  // blanks, - and _ in keys do not matter
 	Sysctl   bool              `yaml:"sysctl"` // keys are written as sysctl reads them: / for ., a leading - for leniency
 
@@ -71,6 +72,13 @@ type Daemon struct {
 
 	name string            // of the data file
 	keys map[string]string // folded keys -> the spelling of this description
+}
+
+// Extra are further files in a syntax of their own. Their settings stand in a section.
+type Extra struct {
+	Files  []string       `yaml:"files"`
+	Syntax setting.Syntax `yaml:"syntax"`
+	Scope  string         `yaml:"scope"`
 }
 
 // Global names keys that hold for all wherever they stand, unless a condition holds.
@@ -104,10 +112,11 @@ type Default []Holds
 
 // Holds is one line of a default. Empty bounds do not bind.
 type Holds struct {
-	From   string `yaml:"from"`  // this version and later ones
-	Below  string `yaml:"below"` // earlier versions
-	Distro string `yaml:"distro"`
-	Is     string `yaml:"is"`
+	From   string     `yaml:"from"`  // this version and later ones
+	Below  string     `yaml:"below"` // earlier versions
+	Distro string     `yaml:"distro"`
+	When   conditions `yaml:"when"` // of what somebody said
+	Is     string     `yaml:"is"`
 }
 
 // UnmarshalYAML reads a bare value, or a list of lines.

@@ -12,6 +12,7 @@ import (
 // Instance is one start of a daemon, or its mere presence.
 type Instance struct {
 	Program string   // path of the program; its base name may choose a default
+	Applet  bool     // the program is BusyBox or the like
 	Version string   // upstream version of the component; empty where unknown
 	Distro  string   // ID of os-release: debian, openwrt, buildroot ...
 	Args    []string // without the program's own name
@@ -164,6 +165,27 @@ func (r *reading) main(named string) {
 		r.uci()
 	}
 	r.also()
+	for _, x := range d.Extra {
+		for _, p := range x.Files {
+			for _, f := range r.glob(p) {
+				if text, ok := r.open(f); ok {
+					r.text(f, setting.Parse(x.Syntax, text), []string{x.Scope})
+				}
+			}
+		}
+	}
+}
+
+// open returns the text of a file that was not read before.
+func (r *reading) open(p string) (string, bool) {
+	if r.seen[p] || len(r.seen) >= maxFiles || r.in.Open == nil {
+		return "", false
+	}
+	text, ok := r.in.Open(p)
+	if ok {
+		r.seen[p] = true
+	}
+	return text, ok
 }
 
 // also reads the files that are always read: with Merge those of all directories in the
@@ -215,10 +237,7 @@ func (r *reading) file(p string, scope []string, top bool) bool {
 	if r.seen[p] {
 		return true
 	}
-	if len(r.seen) >= maxFiles || r.in.Open == nil {
-		return false
-	}
-	text, ok := r.in.Open(p)
+	text, ok := r.open(p)
 	if !ok {
 		if top && r.d.In != "" && r.in.Glob != nil {
 			for _, f := range r.in.Glob(path.Join(p, r.d.In)) {
@@ -227,8 +246,12 @@ func (r *reading) file(p string, scope []string, top bool) bool {
 		}
 		return ok
 	}
-	r.seen[p] = true
-	f := setting.Parse(r.d.Syntax, text)
+	r.text(p, setting.Parse(r.d.Syntax, text), scope)
+	return true
+}
+
+// text takes the entries of a file that was read.
+func (r *reading) text(p string, f *setting.File, scope []string) {
 	names := r.sections(f, scope)
 	for _, e := range f.Entries {
 		if len(r.all) >= maxSettings {
@@ -252,7 +275,6 @@ func (r *reading) file(p string, scope []string, top bool) bool {
 			Origin: "file", Path: p, Line: e.Line, head: e.Head,
 		})
 	}
-	return true
 }
 
 // sections gives the sections of a file the names that they have among those of all
@@ -261,6 +283,9 @@ func (r *reading) sections(f *setting.File, scope []string) [][]string {
 	names := [][]string{scope}
 	for _, s := range f.Sections[1:] {
 		within := names[s.Parent]
+		if f.Syntax.Family == setting.INI {
+			within = nil // they do not nest, not even in an included file
+		}
 		name := s.Scope[len(s.Scope)-1]
 		if i := strings.LastIndexByte(name, '#'); i > 0 && i < len(name)-1 && strings.Trim(name[i+1:], "0123456789") == "" {
 			name = name[:i]
@@ -407,10 +432,13 @@ func (r *reading) put(s Setting) {
 		return
 	}
 	s.Key = d.key(s.Key)
+	if d.Syntax.Family == setting.JSON && strings.HasPrefix(s.Value, "[") {
+		s.Value = list(s.Value)
+	}
 	if len(d.Only) > 0 && s.Origin == "file" {
 		section, _, _ := strings.Cut(s.Scope, "/")
 		section, _, _ = strings.Cut(section, "#")
-		if !slices.Contains(d.Only, section) {
+		if !slices.ContainsFunc(d.Only, func(o string) bool { ok, _ := path.Match(o, section); return ok }) {
 			return
 		}
 		s.Scope = ""
@@ -428,6 +456,17 @@ func (r *reading) put(s Setting) {
 	s.Value = d.normal(s.Key, s.Value)
 	s.Secret = d.secret(s.Scope, s.Key, s.Value)
 	r.all = append(r.all, s)
+}
+
+// list writes a JSON list as words with commas between them.
+func list(v string) string {
+	var out []string
+	for _, w := range strings.Split(strings.Trim(v, "[] \t\r\n"), ",") {
+		if w = strings.Trim(w, " \t\r\n\""); w != "" {
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 // secret reports whether a value must not be shown: its key or section is one of those
@@ -512,6 +551,7 @@ func (r *reading) inForce() []Setting {
 	if len(r.res.Missing) > 0 {
 		return out // what is not said here may be said in what was not read
 	}
+	r.see(out)
 	keys := make([]string, 0, len(d.Defaults))
 	for k := range d.Defaults {
 		keys = append(keys, k)
@@ -521,21 +561,25 @@ func (r *reading) inForce() []Setting {
 		if count[at{"", k}] > 0 {
 			continue
 		}
-		if v, origin, holds := d.Defaults[k].in(r.in); holds == yes {
+		if v, origin, holds := r.otherwise(k); holds == yes {
 			out = append(out, Setting{Key: k, Value: d.normal(k, v), Origin: origin})
 		}
 	}
 	return out
 }
 
-// in returns the value that holds for an instance when nothing is said: no where no line
-// holds, unknown where that depends on a version that is not known.
-func (list Default) in(in Instance) (value, origin string, holds truth) {
-	for _, h := range list {
-		if h.Distro != "" && h.Distro != in.Distro {
+// otherwise returns the value that holds for a key when nothing is said: no where no line
+// of its default holds, unknown where that depends on a version that is not known.
+func (r *reading) otherwise(key string) (value, origin string, holds truth) {
+	for _, h := range r.d.Defaults[key] {
+		if h.Distro != "" && h.Distro != r.in.Distro {
 			continue
 		}
-		fits, known := h.in(in.Version)
+		fits, known := h.in(r.in.Version)
+		if known && fits {
+			when := (view{r: r}).all(h.When)
+			fits, known = when == yes, when != unknown
+		}
 		switch {
 		case !known:
 			return "", "", unknown

@@ -16,13 +16,18 @@ type Offer struct {
 	Name string     `yaml:"name"` // where a daemon offers several different ones: http, dicom
 	When conditions `yaml:"when"` // else it is not offered
 	Each string     `yaml:"each"` // key of which every value is a listener: listen
+	From string     `yaml:"from"` // beginning of the names of sections that are listeners; the rest is the address
 	Port []string   `yaml:"port"` // keys that hold ports or addresses with ports, the first that is in force
 	Bind []string   `yaml:"bind"` // keys that hold addresses
+
+	Joined bool `yaml:"joined"` // a comma joins the parts of one address
+	Offset int  `yaml:"offset"` // of a port that is written as :N, a display
 
 	DefaultPort Choice `yaml:"default-port"`
 	DefaultBind Choice `yaml:"default-bind"`
 
-	Listens       Choice `yaml:"listens"` // stated yes unless said otherwise
+	Listens       Choice `yaml:"listens"`   // stated yes unless said otherwise
+	Reachable     Choice `yaml:"reachable"` // else as the address says
 	Protocol      Choice `yaml:"protocol"`
 	Transport     Choice `yaml:"transport"`
 	Encrypted     Choice `yaml:"encrypted"`
@@ -52,7 +57,7 @@ type Service struct {
 }
 
 func (o *Offer) check() error {
-	for _, c := range []Choice{o.Listens, o.Encrypted, o.Authenticated, o.Anonymous, o.Shell, o.Writable} {
+	for _, c := range []Choice{o.Listens, o.Reachable, o.Encrypted, o.Authenticated, o.Anonymous, o.Shell, o.Writable} {
 		for _, line := range c {
 			if !slices.Contains([]string{"yes", "no", "unknown"}, line.is) {
 				return fmt.Errorf("choice %q is neither yes nor no", line.is)
@@ -70,14 +75,14 @@ func (o *Offer) keys() []string {
 	}
 	add := func(list []condition) {
 		for _, c := range list {
-			if !slices.Contains([]string{"it", "port", "version", "program"}, c.key) {
+			if !slices.Contains([]string{"it", "port", "version", "program", "applet"}, c.key) && !strings.HasPrefix(c.op, "in ") {
 				out = append(out, c.key)
 			}
 		}
 	}
 	add(o.When)
 	for _, c := range []Choice{
-		o.DefaultPort, o.DefaultBind, o.Listens, o.Protocol, o.Transport, o.Encrypted, o.Authenticated,
+		o.DefaultPort, o.DefaultBind, o.Listens, o.Reachable, o.Protocol, o.Transport, o.Encrypted, o.Authenticated,
 		o.Anonymous, o.Shell, o.Writable, o.User,
 	} {
 		for _, line := range c {
@@ -97,6 +102,10 @@ func (r *reading) services() []Service {
 	var out []Service
 	for i := range r.d.Services {
 		o := &r.d.Services[i]
+		if o.From != "" {
+			out = append(out, r.sectioned(o)...)
+			continue
+		}
 		if o.Each == "" {
 			if v := (view{r: r}); v.all(o.When) == yes {
 				for _, a := range v.addresses(o) {
@@ -113,7 +122,7 @@ func (r *reading) services() []Service {
 			if v.all(o.When) != yes {
 				continue
 			}
-			for _, a := range parseAddresses(s.Value) {
+			for _, a := range o.parse(s.Value) {
 				v.fill(o, &a)
 				out = append(out, v.service(o, a))
 			}
@@ -121,6 +130,28 @@ func (r *reading) services() []Service {
 	}
 	if len(out) > maxServices {
 		out = out[:maxServices]
+	}
+	return out
+}
+
+// sectioned derives the listeners that sections are.
+func (r *reading) sectioned(o *Offer) []Service {
+	var out []Service
+	done := map[string]bool{}
+	for _, s := range r.res.Settings {
+		at, ok := strings.CutPrefix(s.Scope, o.From)
+		if !ok || done[s.Scope] || len(out) >= maxServices {
+			continue
+		}
+		done[s.Scope] = true
+		v := view{r: r, scope: s.Scope, it: at}
+		if v.all(o.When) != yes {
+			continue
+		}
+		for _, a := range o.parse(at) {
+			v.fill(o, &a)
+			out = append(out, v.service(o, a))
+		}
 	}
 	return out
 }
@@ -136,13 +167,13 @@ func (v view) addresses(o *Offer) []address {
 	}
 	for _, k := range o.Bind {
 		for _, text := range v.values(k) {
-			for _, a := range parseAddresses(text) {
+			for _, a := range o.parse(text) {
 				if a.port != 0 || len(ports) == 0 {
 					out = append(out, a)
 					continue
 				}
 				for _, p := range ports {
-					a.port = number(p)
+					a.port = o.number(p)
 					out = append(out, a)
 				}
 			}
@@ -150,7 +181,7 @@ func (v view) addresses(o *Offer) []address {
 	}
 	if len(out) == 0 {
 		for _, p := range ports {
-			out = append(out, parseAddresses(p)...)
+			out = append(out, o.parse(p)...)
 		}
 	}
 	if len(out) == 0 {
@@ -185,7 +216,7 @@ func (v view) fill(o *Offer, a *address) {
 	if a.port == 0 {
 		for _, k := range o.Port {
 			if s, ok := v.find(k); ok && a.port == 0 {
-				a.port = number(s.Value)
+				a.port = o.number(s.Value)
 			}
 		}
 	}
@@ -197,7 +228,7 @@ func (v view) fill(o *Offer, a *address) {
 	if a.bind == "" {
 		for _, k := range o.Bind {
 			if s, ok := v.find(k); ok && a.bind == "" {
-				for _, b := range parseAddresses(s.Value) {
+				for _, b := range o.parse(s.Value) {
 					a.bind = b.bind
 				}
 			}
@@ -226,13 +257,17 @@ func (v view) service(o *Offer, a address) Service {
 	if a.transport != "" {
 		s.Transport = a.transport
 	}
-	s.User, _ = v.choose(o.User)
+	user, _ := v.choose(o.User)
+	s.User, _, _ = strings.Cut(user, ":") // its group is of no interest
 	s.Listens = v.said(o.Listens)
 	if o.Listens == nil {
 		s.Listens = fact.Say(true)
 	}
 	s.Encrypted, s.Authenticated = v.said(o.Encrypted), v.said(o.Authenticated)
 	s.Anonymous, s.Shell, s.Writable = v.said(o.Anonymous), v.said(o.Shell), v.said(o.Writable)
+	if s.Reachable = v.said(o.Reachable); s.Reachable.Stated() {
+		return s
+	}
 	switch {
 	case !s.Listens.Or(true) || s.Transport == "unix" || loopback(a.bind):
 		s.Reachable = fact.Say(false)
@@ -258,13 +293,30 @@ type address struct {
 	port            int
 }
 
-// parseAddresses reads the many ways in which configuration files write addresses:
-// 443 ssl, 0.0.0.0:443, [::]:443, *:80, unix:/run/x, 1883 127.0.0.1, udp:161,
-// tcp://0.0.0.0:2375, 127.0.0.1,::1.
-func parseAddresses(s string) []address {
+// number reads a port, which may be a display.
+func (o *Offer) number(s string) int {
+	if d, ok := strings.CutPrefix(s, ":"); ok && o.Offset > 0 {
+		if n, err := strconv.Atoi(d); err == nil && n >= 0 && n < 100 {
+			return o.Offset + n
+		}
+	}
+	return number(s)
+}
+
+// parse reads the many ways in which configuration files write addresses: 443 ssl,
+// 0.0.0.0:443, [::]:443, *:80, unix:/run/x, 1883 127.0.0.1, udp:161, tcp://0.0.0.0:2375,
+// 127.0.0.1,::1, tcp:host=localhost,port=1. There is always one, be it empty.
+func (o *Offer) parse(s string) []address {
+	if n := o.number(s); n > 0 {
+		return []address{{port: n}}
+	}
+	parts := []string{s}
+	if !o.Joined && !strings.Contains(s, "=") {
+		parts = strings.Split(s, ",")
+	}
 	var out []address
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) {
-		out = append(out, parseAddress(part))
+	for _, part := range parts[:min(len(parts), maxServices)] {
+		out = append(out, parseAddress(part)...)
 	}
 	if len(out) == 0 {
 		out = append(out, address{})
@@ -272,32 +324,58 @@ func parseAddresses(s string) []address {
 	return out
 }
 
-func parseAddress(s string) address {
+// parseAddress reads one address, or several with blanks between them.
+func parseAddress(s string) []address {
+	var out []address
 	var a address
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\"'{};", r) }) {
-		for _, t := range []string{"tcp", "udp", "tcp6", "udp6", "http", "https", "ssl", "unix", "fd"} {
-			rest, ok := strings.CutPrefix(w, t+":")
-			if !ok {
-				continue
-			}
-			switch t {
-			case "unix", "fd":
-				a.transport = "unix"
-				return a
-			case "udp", "udp6":
-				a.transport = "udp"
-			default:
-				a.transport = "tcp"
-			}
-			w = strings.TrimPrefix(rest, "//")
-			if strings.HasSuffix(t, "6") && a.bind == "" {
-				a.bind = "::"
-			}
+	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\"'{};,", r) }) {
+		w = scheme(&a, w)
+		for _, k := range []string{"host=", "bind=", "port="} {
+			w = strings.TrimPrefix(w, k)
+		}
+		if a.transport == "unix" {
 			break
 		}
-		a.word(w)
+		var b address
+		b.word(w)
+		if b.bind != "" && a.bind != "" && len(out) < maxServices {
+			out = append(out, a)
+			a = address{transport: a.transport}
+		}
+		if b.bind != "" {
+			a.bind = b.bind
+		}
+		if b.port != 0 {
+			a.port = b.port
+		}
+		if b.transport != "" && a == (address{}) {
+			a.transport = b.transport
+		}
 	}
-	return a
+	return append(out, a)
+}
+
+// scheme takes what names the transport off the front of a word.
+func scheme(a *address, w string) string {
+	for _, t := range []string{"tcp", "udp", "tcp6", "udp6", "http", "https", "ssl", "unix", "fd", "pipe", "systemd", "unixexec"} {
+		rest, ok := strings.CutPrefix(w, t+":")
+		if !ok {
+			continue
+		}
+		switch t {
+		case "unix", "fd", "pipe", "systemd", "unixexec":
+			a.transport = "unix"
+		case "udp", "udp6":
+			a.transport = "udp"
+		default:
+			a.transport = "tcp"
+		}
+		if strings.HasSuffix(t, "6") && a.bind == "" {
+			a.bind = "::"
+		}
+		return strings.TrimPrefix(rest, "//")
+	}
+	return w
 }
 
 // word reads one word of an address: a port, an address, or both.
