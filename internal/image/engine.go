@@ -512,16 +512,22 @@ func (e *engine) unknown(h *holder, b *Blob, from, to int64, damaged string) {
 	region = region.Slice(front, region.Size()-front-back)
 	place := h.place
 	place.Offset = h.origin + from + front
-	if e.visitor.Region(h.parent, h.part, place, nil, region) != "" {
+	seen := h.inFile && to-from == b.Size() // the visitor had the whole file
+	if !seen && e.visitor.Region(h.parent, h.part, place, nil, region) != "" {
 		return
 	}
-	why := damaged
-	kind, _, _ := strings.Cut(damaged, " ")
-	if why == "" {
-		why = describe(region)
-		kind = "opaque"
+	if damaged != "" {
+		kind, _, _ := strings.Cut(damaged, " ")
+		e.gap(h, from+front, region.Size(), kind, damaged)
+		return
 	}
-	e.gap(h, from+front, region.Size(), kind, why)
+	why := describe(region)
+	if seen && why == plainText {
+		return // a text with the name of an image
+	}
+	// Unknown bytes in a file (a radio's firmware, say) qualify the report: they are not
+	// known to hold a part of the system that the file lies in.
+	e.addGap(fact.Gap{Place: place, Size: region.Size(), Reason: "opaque", Why: why, Reservation: h.inFile})
 }
 
 func (e *engine) pad(h *holder, n int64) {

@@ -236,6 +236,8 @@ func run(p []byte, c byte, fromEnd bool) int {
 	return n
 }
 
+const plainText = "unrecognised text"
+
 // describe says what unknown bytes look like.
 func describe(b *Blob) string {
 	var count [256]int
@@ -269,7 +271,7 @@ func describe(b *Blob) string {
 	case entropy > 7.9 && total >= 4096:
 		return fmt.Sprintf("encrypted or compressed in an unknown way (entropy %.2f of 8 bits)", entropy)
 	case text*100 > total*95:
-		return "unrecognised text"
+		return plainText
 	}
 	return fmt.Sprintf("unrecognised data (entropy %.2f of 8 bits)", entropy)
 }
