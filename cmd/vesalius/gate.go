@@ -96,6 +96,7 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 // gate says by what is judged, and when the exit code tells something bad.
 type gate struct {
 	FailOn string   `enum:"critical,high,medium,low,info,none" default:"high" help:"Exit with 3 for a bad finding of this severity or worse: critical, high, medium, low, info, none."`
+	Policy string   `placeholder:"FILE" help:"Policy that accepts or rejects."`
 	Rules  []string `placeholder:"DIR" help:"Directory of further rules."`
 }
 
@@ -104,6 +105,7 @@ type gated struct {
 	*gate
 	judger *judge.Judge
 	rules  []*judge.Rule
+	policy *judge.Policy
 	at     time.Time
 }
 
@@ -124,6 +126,15 @@ func (g *gate) prepare(at time.Time) (*gated, error) {
 	if out.judger, err = judge.New(rules); err != nil {
 		return nil, calledError{err}
 	}
+	if g.Policy != "" {
+		data, err := readPaper(g.Policy)
+		if err != nil {
+			return nil, err
+		}
+		if out.policy, err = judge.ReadPolicy(g.Policy, data); err != nil {
+			return nil, calledError{err}
+		}
+	}
 	return out, nil
 }
 
@@ -143,13 +154,17 @@ func (g *gated) judge(d *dossier.Dossier) error {
 	for _, r := range g.rules {
 		d.Rules[r.ID] = r
 	}
+	if g.policy != nil {
+		v := g.policy.Judge(findings, d.Gaps, g.rules, g.at)
+		d.Verdict = &v
+	}
 	return nil
 }
 
 // verdict is the error that ends a command which found something bad.
 func (g *gated) verdict(d *dossier.Dossier) error {
 	if d.Verdict != nil {
-		if d.Verdict.Outcome == "reject" {
+		if d.Verdict.Outcome == judge.Reject {
 			return badError{fmt.Sprintf("rejected by the policy %q", d.Verdict.Policy)}
 		}
 		return nil

@@ -105,7 +105,7 @@ func (c *scanCommand) Run(w *world) error {
 	if err := c.write(w, form, d); err != nil {
 		return err
 	}
-	if r.Roots == 0 {
+	if r.Recognised == 0 {
 		return fmt.Errorf("%s: no file system, archive or firmware was recognised in it: nothing could be judged", job.Name)
 	}
 	return g.verdict(d)

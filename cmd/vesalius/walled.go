@@ -59,8 +59,9 @@ type scanResult struct {
 	Files    int64
 	SHA256   string
 	Walls    []wall.Wall
-	Roots    int // trees of files, or blocks of bytes that were recognised
 	Written  int // files that were extracted
+
+	Recognised int
 }
 
 // message is one line from the child to the parent.
@@ -144,7 +145,7 @@ func examine(ctx context.Context, job scanJob, input, spill *os.File, progress f
 	r := &scanResult{
 		Facts: res.Facts, Coverage: res.Coverage, Gaps: append(res.Gaps, gaps...), Size: res.Image.Size, Padding: res.Image.Padding,
 		Unknown: res.Image.Unknown, Bytes: res.Image.Bytes, Files: res.Image.Files, SHA256: <-digest,
-		Roots: len(res.Roots),
+		Recognised: res.Recognised,
 	}
 	for _, l := range res.Image.Layers {
 		r.Layers = append(r.Layers, dossier.Layer{Place: l.Place.String(), Format: l.Format.Name, Part: l.Part, Size: l.Size, Files: len(l.Nodes)})

@@ -239,8 +239,8 @@ func TestMerge(t *testing.T) {
 		src := fact.Source{Witness: w, Input: input}
 		d := &dossier.Dossier{
 			Device: dossier.Device{Vendor: "Acme"}, At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Run: dossier.Run{Unknown: 1},
-			Layers: []dossier.Layer{{Place: "pump.bin!squashfs@0x20000", Format: "squashfs", Part: "rootfs", Size: 4096, Files: 12}},
-		Inputs:   []dossier.Input{{Name: input, Witness: w}},
+			Layers:   []dossier.Layer{{Place: "pump.bin!squashfs@0x20000", Format: "squashfs", Part: "rootfs", Size: 4096, Files: 12}},
+			Inputs:   []dossier.Input{{Name: input, Witness: w}},
 			Rules:    map[string]*judge.Rule{"r": {ID: "r", Version: 1}},
 			Gaps:     []fact.Gap{{ID: "G1", Place: fact.Place{Input: input}, Why: "opaque"}},
 			Coverage: []fact.Coverage{{Source: src, Kind: fact.KindService, Level: "partial", Gaps: []string{"G1"}}},

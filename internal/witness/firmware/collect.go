@@ -17,6 +17,8 @@ type collector struct {
 	held    int64   // bytes of texts in traces
 	regions []*File // leaves and known blocks that lie in no file system
 	failed  []fact.Gap
+
+	recognised int // regions that were
 }
 
 func newCollector(o Options) (*collector, error) {
@@ -81,6 +83,9 @@ func (c *collector) Region(l *image.Layer, part string, place fact.Place, format
 	n := &image.Node{Path: "/" + name, Size: b.Size(), Data: b}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if format != nil || known(t) != "" {
+		c.recognised++
+	}
 	c.regions = append(c.regions, &File{Path: n.Path, Node: n, Trace: t, Place: place})
 	return known(t)
 }

@@ -38,6 +38,10 @@ type Result struct {
 	Facts    fact.Set
 	Coverage []fact.Coverage
 	Gaps     []fact.Gap
+
+	// Recognised counts the containers, programs and components that stood outside any
+	// file: where there is none, nothing of the input was understood.
+	Recognised int
 }
 
 // Input is what is examined: a blob, or a directory of the machine as nodes.
@@ -85,7 +89,7 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Image: im, Roots: c.roots(im)}
+	res := &Result{Image: im, Roots: c.roots(im), Recognised: len(im.Layers) + c.recognised}
 	source := fact.Source{Witness: fact.Firmware, Input: in.Name}
 	for _, r := range res.Roots {
 		r.source, r.budget, r.options = source, o.Image.Budget, o
