@@ -55,6 +55,7 @@ func (j *jffs2FS) node(number uint64) (*image.Node, error) {
 		}
 	case image.Symlink, image.Char, image.Block:
 		err = j.inline(n, c)
+	default: // the others have no content
 	}
 	if err != nil {
 		return n, err

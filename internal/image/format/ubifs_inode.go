@@ -55,6 +55,7 @@ func (u *ubiFiles) node(number uint64) (*image.Node, error) {
 			delete(u.tree.entries, number)
 			return n, errors.New("encrypted directory (fscrypt)")
 		}
+	default: // the others have no content
 	}
 	return n, u.attributes(n, number)
 }

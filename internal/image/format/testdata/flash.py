@@ -291,5 +291,63 @@ def jffs2(path):
     write("jffs2-bad-old.img", b"\x84\x19" + img[2:512])
 
 
+# --- cramfs, romfs, YAFFS2 -------------------------------------------------------------
+
+
+def rom(romfs, cramfs):
+    b = bytearray(open(romfs, "rb").read())
+    at = b.index(b"long.txt\0") - 16
+    b[at + 13] ^= 0xFF  # the checksum of a header
+    at = b.index(b"empty\0") - 16
+    struct.pack_into(">I", b, at, at | 9)  # a list that leads into itself
+    write("romfs-bad.img", b)
+
+    b = bytearray(open(cramfs, "rb").read())
+    at = b.index(b"long.txt") - 12
+    offset = (struct.unpack_from("<I", b, at + 8)[0] >> 6) * 4
+    struct.pack_into("<I", b, offset + 4, 5)  # a page that ends before it begins
+    at = b.index(b"tool") - 12
+    b[at : at + 2] = b"\0\0"  # no type
+    write("cramfs-bad.img", b)
+
+
+CHUNK = 2048 + 64
+
+
+def yaffs_tags(seq, obj, chunk, n):
+    return struct.pack("<IIII", seq, obj, chunk, n) + b"\xff" * 48
+
+
+def yaffs_header(kind, parent, name, mode, size, equiv=-1, mtime=1650000000):
+    b = struct.pack("<IIH", kind, parent, 0xFFFF) + name.ljust(256, b"\0") + b"\xff\xff"
+    b += struct.pack("<IIIIIIii", mode, 7, 8, mtime, mtime, mtime, size, equiv) + b"\0" * 160
+    return b.ljust(2048, b"\xff")
+
+
+def yaffs(path):
+    img = open(path, "rb").read()
+    found = {}
+    for at in range(0, len(img), CHUNK):
+        seq, obj, chunk, n = struct.unpack_from("<IIII", img, at + 2048)
+        if chunk == 0:
+            name = img[at + 10 : at + 266].split(b"\0")[0]
+            found[name] = (obj, struct.unpack_from("<I", img, at + 4)[0])
+    long_, etc = found[b"long.txt"]
+    tool, bin_ = found[b"tool"]
+    link, _ = found[b"link"]
+    chunks = [
+        # Newer: one page written again, one deleted, one renamed, one cut off; the newest
+        # block lies first.
+        (b"T" * 2048, yaffs_tags(0x3000, long_, 2, 1000)),
+        (yaffs_header(1, etc, b"long.txt", 0o100600, 3048), yaffs_tags(0x3000, long_, 0, 0xFFFF)),
+        (yaffs_header(2, 4, b"deleted", 0o120777, 0), yaffs_tags(0x3000, link, 0, 0xFFFF)),
+        (yaffs_header(1, bin_, b"renamed", 0o104755, 5000), yaffs_tags(0x3000, 1 << 28 | tool, 1 << 31 | bin_, 5000)),
+        (b"\xff" * 2048, b"\xff" * 64),
+        (b"what is this " * 157 + b"1234567", b"not a tag " * 6 + b"1234"),
+    ]
+    new = b"".join(p + t for p, t in chunks)
+    write("yaffs-used.img", img[:CHUNK] + new + img[CHUNK:] + b"cut off")
+
+
 if __name__ == "__main__":
-    {"ubifs": ubifs, "ubi": ubi, "jffs2": jffs2}[sys.argv[1]](sys.argv[2])
+    {"ubifs": ubifs, "ubi": ubi, "jffs2": jffs2, "rom": rom, "yaffs": yaffs}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes the samples of the formats of raw flash anew, beside this script. Needs root
-# (device nodes) and Debian's mtd-utils, python3.
+# (device nodes) and Debian's mtd-utils, util-linux, genromfs, python3; and for YAFFS2
+# mkyaffs2image of the YAFFS2 sources and mkyaffs2 of yaffs2utils 0.2.9 in the PATH,
+# else those samples are left as they are.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -108,3 +110,29 @@ python3 "$here/flash.py" jffs2 jffs2-zlib.img
 for f in used lzma bad-old; do
 	pack jffs2-$f.img jffs2/$f.img
 done
+
+# cramfs and romfs.
+for order in little big; do
+	mkfs.cramfs -N $order -n pump -e 7 tree cramfs-$order.img 2>/dev/null
+done
+mkfs.cramfs -p -N little tree cramfs-pad.img 2>/dev/null
+head -c 6000 cramfs-little.img >cramfs-cut.img
+for f in little big pad cut; do
+	pack cramfs-$f.img cramfs/$f.img
+done
+genromfs -d tree -f romfs-whole.img -V pump
+pack romfs-whole.img romfs/whole.img
+python3 "$here/flash.py" rom romfs-whole.img cramfs-little.img
+pack cramfs-bad.img cramfs/damaged.img
+pack romfs-bad.img romfs/damaged.img
+
+# YAFFS2.
+if command -v mkyaffs2image >/dev/null && command -v mkyaffs2 >/dev/null; then
+	mkyaffs2image tree yaffs-image.img >/dev/null
+	mkyaffs2 -p 4096 -s 128 tree yaffs-large.img >/dev/null
+	mkyaffs2 -e -p 2048 -s 64 tree yaffs-big.img >/dev/null
+	python3 "$here/flash.py" yaffs yaffs-image.img
+	for f in image large big used; do
+		pack yaffs-$f.img yaffs2/$f.img
+	done
+fi
