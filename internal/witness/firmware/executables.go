@@ -17,6 +17,7 @@ var executables = inspector{
 
 func lookExecutables(r *Root) {
 	runs, seen := runsOf(r)
+	arches := map[string]int{}
 	product := map[string]bool{} // programs that are known daemons
 	for _, s := range r.Facts.Service {
 		if f := r.Lookup(s.Program); s.Product != "" && s.Program != "" && f != nil {
@@ -51,6 +52,21 @@ func lookExecutables(r *Root) {
 			}
 		}
 		r.Add(&e)
+		if e.Type == "program" && e.Arch != "" {
+			arches[e.Arch]++
+		}
+	}
+	// The device is of the architecture that most of its programs have.
+	best := ""
+	for a, n := range arches {
+		if n > arches[best] || n == arches[best] && a < best {
+			best = a
+		}
+	}
+	for _, d := range r.Facts.Device {
+		if d.Arch == "" {
+			d.Arch = best
+		}
 	}
 }
 

@@ -72,6 +72,8 @@ var inspectors = []inspector{
 	executables, // after what states services
 	scripts,
 	updates,
+	boot,
+	kernel,
 }
 
 // Examine opens the input and states the facts that are in it.
@@ -91,7 +93,9 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	}
 	res := &Result{Image: im, Roots: c.roots(im), Recognised: len(im.Layers) + c.recognised}
 	source := fact.Source{Witness: fact.Firmware, Input: in.Name}
+	all := &whole{im, res.Roots}
 	for _, r := range res.Roots {
+		r.whole = all
 		r.source, r.budget, r.options = source, o.Image.Budget, o
 		for _, i := range inspectors {
 			if err := ctx.Err(); err != nil {

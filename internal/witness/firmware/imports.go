@@ -78,9 +78,9 @@ func (in *imports) with(t traits) []string {
 // a canary, unless it prints or scans into one.
 const canaryCode = 32 << 10
 
-// plain are the libraries that a program needs anyway; with others it may listen through
+// ordinaryLibraries are the libraries that a program needs anyway; with others it may listen through
 // them.
-var plain = regexp.MustCompile(`^(ld[-.]|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|crypt|util|uClibc)[-.])`)
+var ordinaryLibraries = regexp.MustCompile(`^(ld[-.]|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|crypt|util|uClibc)[-.])`)
 
 // state states what the functions say. What a C program may rightly lack stays unstated:
 // a canary where there is hardly an array, checked functions where none has a variant.
@@ -93,7 +93,7 @@ func (in *imports) state(b *Binary, f *elfFile) {
 	switch {
 	case in.all&isListener != 0:
 		e.Network = fact.Say(true)
-	case e.Type == "program" && e.Language == "" && !slices.ContainsFunc(e.Needed, func(n string) bool { return !plain.MatchString(n) }):
+	case e.Type == "program" && e.Language == "" && !slices.ContainsFunc(e.Needed, func(n string) bool { return !ordinaryLibraries.MatchString(n) }):
 		e.Network = fact.Say(false)
 	}
 	if e.Language == "go" {

@@ -32,6 +32,7 @@ type Root struct {
 	blind   map[fact.Kind]blind
 	owned   *owners     // by packages; made when first asked for
 	starts  *startChain // what starts it; made when first asked for
+	whole   *whole      // the image that it is part of
 }
 
 // File is one entry of a root.

@@ -32,6 +32,10 @@ type Trace struct {
 	Keys         []key.Key         `json:"keys,omitempty"`
 	Certificates []key.Certificate `json:"certificates,omitempty"`
 	Authorities  int               `json:"authorities,omitempty"` // certificates of a trust store, which are not in Certificates
+
+	Banners     []Banner          `json:"banners,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"` // compiled into a boot loader
+	Config      map[string]string `json:"config,omitempty"`      // the options that are told of a kernel that carries its configuration
 }
 
 // looker reads one aspect of a content into its trace. It is a pure function of the bytes.
@@ -47,6 +51,7 @@ var lookers = []looker{
 	{name: "elf", literals: elfLiterals, look: lookELF},
 	{name: "pe", look: lookPE},
 	{name: "keys", literals: key.Literals(), look: lookKeys},
+	{name: "banner", literals: bannerLiterals, look: lookBanner},
 }
 
 // content is what a looker sees of a file.
