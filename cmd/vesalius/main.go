@@ -43,6 +43,8 @@ type world struct {
 	err    io.Writer
 	now    time.Time
 	epoch  string // SOURCE_DATE_EPOCH
+	cache  string // the user's directory for caches, empty where there is none
+	build  string // what tells this build of the program from others
 	color  bool   // out is a terminal that shows colours
 	width  int    // of the terminal, 0 where out is none
 	screen bool   // err is a terminal: progress may be shown
@@ -73,11 +75,27 @@ func main() {
 		ctx: ctx, out: os.Stdout, err: os.Stderr, now: time.Now(), epoch: os.Getenv("SOURCE_DATE_EPOCH"),
 		screen: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 	}
+	w.cache, _ = os.UserCacheDir()
+	w.build = build()
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		w.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		w.width, _, _ = term.GetSize(int(os.Stdout.Fd()))
 	}
 	os.Exit(run(w, os.Args[1:]))
+}
+
+// build tells this build of the program from others: what was seen by another is not
+// taken for what this one would see.
+func build() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(exe)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %d", version(), info.Size(), info.ModTime().UnixNano())
 }
 
 // run executes one command line and returns the exit code.

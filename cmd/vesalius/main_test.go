@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"vesalius": func() {
 		os.Exit(run(&world{
 			ctx: context.Background(), out: os.Stdout, err: os.Stderr,
-			now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), epoch: os.Getenv("SOURCE_DATE_EPOCH"),
+			now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), epoch: os.Getenv("SOURCE_DATE_EPOCH"), build: "test",
 		}, os.Args[1:]))
 	}})
 }

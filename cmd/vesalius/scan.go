@@ -10,6 +10,7 @@ import (
 
 	"github.com/vesalius-project/vesalius/examples"
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/cache"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -28,6 +29,8 @@ type scanCommand struct {
 	Extract string   `placeholder:"DIR" help:"Write the files of every root below DIR, which is made and must not exist."`
 	At      string   `placeholder:"DATE" help:"The date of the assessment, as 2026-11-24 (default: SOURCE_DATE_EPOCH, else now)."`
 	Quiet   bool     `short:"q" help:"Show no progress."`
+	Cache   string   `placeholder:"DIR" help:"Where to keep what was seen of contents, so that the next scan reads only what changed (default: the user's cache directory)."`
+	NoCache bool     `help:"Keep nothing, and use nothing that was kept."`
 
 	MaxBytes    bytesFlag     `placeholder:"SIZE" help:"Bytes that opening may produce (default 64G)."`
 	MaxFiles    int64         `placeholder:"N" help:"Entries of all trees (default 5000000)."`
@@ -57,14 +60,18 @@ func (c *scanCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if input != nil {
-		defer input.Close()
+	files := scanFiles{input: input}
+	defer func() { files.close() }()
+	if files.spill, err = temporary(); err != nil {
+		return err
 	}
-	spill, err := temporary()
+	if files.learned, err = temporary(); err != nil {
+		return err
+	}
+	memory, err := c.remember(w, &job, &files)
 	if err != nil {
 		return err
 	}
-	defer spill.Close()
 	if c.Extract != "" {
 		if err := os.Mkdir(c.Extract, 0o755); err != nil {
 			return called("--extract: %w", err)
@@ -80,12 +87,15 @@ func (c *scanCommand) Run(w *world) error {
 
 	started := time.Now()
 	show := newProgress(w, c.Quiet)
-	r, err := walledScan(w, job, input, spill, show.update)
+	r, err := walledScan(w, job, files, show.update)
 	show.done()
 	if err != nil {
 		return err
 	}
 	scanned := time.Now()
+	if err := memory.Add(files.learned, r.Learned); err != nil {
+		fmt.Fprintf(w.err, "vesalius: nothing is kept for the next scan: %v\n", err)
+	}
 	d.Facts.Merge(&r.Facts)
 	d.Coverage = append(d.Coverage, r.Coverage...)
 	d.Gaps = r.Gaps
@@ -96,7 +106,7 @@ func (c *scanCommand) Run(w *world) error {
 	}
 	d.Run = dossier.Run{
 		Walls: r.Walls, Limits: dossier.LimitsOf(budget.New(job.Limits).Limits()), Spent: dossier.Spent{Bytes: r.Bytes, Files: r.Files},
-		Padding: r.Padding, Unknown: r.Unknown,
+		Padding: r.Padding, Unknown: r.Unknown, Cache: dossier.Cache{Hits: r.Hits, Misses: r.Misses},
 		Timings: []dossier.Timing{
 			{Step: "scan", Milliseconds: scanned.Sub(started).Milliseconds()},
 			{Step: "judge", Milliseconds: time.Since(scanned).Milliseconds()},
@@ -149,12 +159,12 @@ func (c *scanCommand) open(w *world, at time.Time) (scanJob, *os.File, error) {
 	}
 	switch {
 	case info.IsDir():
-		f.Close()
 		if job.Dir, err = filepath.Abs(c.Image); err != nil {
+			f.Close()
 			return job, nil, err
 		}
 		job.Name = filepath.Base(job.Dir)
-		return job, nil, nil
+		return job, f, nil
 	case info.Mode().IsRegular():
 		job.Size = info.Size()
 	default: // a block device, perhaps: its end says its size
@@ -168,6 +178,26 @@ func (c *scanCommand) open(w *world, at time.Time) (scanJob, *os.File, error) {
 		return job, nil, fmt.Errorf("%s: the file is empty", c.Image)
 	}
 	return job, f, nil
+}
+
+// cacheBytes bounds the cache on the disk.
+const cacheBytes = 1 << 30
+
+// remember opens the cache.
+func (c *scanCommand) remember(w *world, job *scanJob, files *scanFiles) (cache.Dir, error) {
+	dir := cache.Dir{Path: c.Cache, MaxBytes: cacheBytes, MaxFiles: 64}
+	if c.NoCache || c.Cache == "" && w.cache == "" {
+		return dir, nil
+	}
+	if dir.Path == "" {
+		dir.Path = filepath.Join(w.cache, "vesalius")
+	}
+	var err error
+	if files.segments, err = dir.Segments(); err != nil {
+		return dir, fmt.Errorf("cache: %w", err)
+	}
+	job.Segments, job.CacheKey = len(files.segments), w.build
+	return dir, nil
 }
 
 // papers adds what the design and the vendor's papers say.

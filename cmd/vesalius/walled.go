@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/cache"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -27,11 +28,13 @@ import (
 // walledWord is the argument by which the program knows that it is the walled child.
 const walledWord = "walled-scan"
 
-// The descriptors that a walled child is given.
+// The descriptors that a walled child is given. The cache's segments follow.
 const (
 	fdResult = 3 + iota
 	fdSpill
+	fdLearned
 	fdInput
+	fdSegments
 )
 
 // scanJob is what the parent asks of the walled child.
@@ -44,6 +47,9 @@ type scanJob struct {
 	At      time.Time
 	Workers int
 	Extract string // directory to write the roots into, else empty
+
+	Segments int    // of the cache, which follow the other files
+	CacheKey string // empty where nothing is to be remembered
 }
 
 // scanResult is what a scan found.
@@ -60,6 +66,9 @@ type scanResult struct {
 	SHA256   string
 	Walls    []wall.Wall
 	Written  int // files that were extracted
+	Hits     int64
+	Misses   int64
+	Learned  int64 // bytes of the cache's new segment
 
 	Recognised int
 }
@@ -95,12 +104,12 @@ func walledMain() int {
 		rights.WriteDirs = []string{job.Extract}
 	}
 	walls := wall.Raise(rights)
-	var input *os.File
-	if job.Dir == "" {
-		input = os.NewFile(fdInput, "input")
+	in := scanFiles{input: os.NewFile(fdInput, "input"), spill: os.NewFile(fdSpill, "spill"), learned: os.NewFile(fdLearned, "learned")}
+	for i := range job.Segments {
+		in.segments = append(in.segments, os.NewFile(fdSegments+uintptr(i), "segment"))
 	}
 	ctx := context.Background() // the parent ends the process
-	r, err := examine(ctx, job, input, os.NewFile(fdSpill, "spill"), func(p image.Progress) {
+	r, err := examine(ctx, job, in, func(p image.Progress) {
 		_ = enc.Encode(message{Progress: &p})
 		_ = out.Flush()
 	})
@@ -111,8 +120,24 @@ func walledMain() int {
 	return answer(message{Result: r})
 }
 
+// scanFiles are the open files of a scan.
+type scanFiles struct {
+	input    *os.File // of a directory, the directory
+	spill    *os.File
+	learned  *os.File // takes the new segment of the cache
+	segments []*os.File
+}
+
+func (f *scanFiles) close() {
+	for _, f := range append([]*os.File{f.input, f.spill, f.learned}, f.segments...) {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
 // examine opens the input of a job and states its facts.
-func examine(ctx context.Context, job scanJob, input, spill *os.File, progress func(image.Progress)) (*scanResult, error) {
+func examine(ctx context.Context, job scanJob, files scanFiles, progress func(image.Progress)) (*scanResult, error) {
 	if job.Timeout > 0 {
 		var stop func()
 		ctx, stop = context.WithTimeout(ctx, job.Timeout)
@@ -121,10 +146,13 @@ func examine(ctx context.Context, job scanJob, input, spill *os.File, progress f
 	var err error
 	o := firmware.Options{
 		Image: image.Options{
-			Formats: format.All(), Budget: budget.New(job.Limits), Spill: image.NewSpill(spill),
+			Formats: format.All(), Budget: budget.New(job.Limits), Spill: image.NewSpill(files.spill),
 			Workers: cmp.Or(job.Workers, runtime.GOMAXPROCS(0)), Progress: progress,
 		},
 		At: job.At,
+	}
+	if job.CacheKey != "" {
+		o.Cache, o.CacheKey = cache.Open(files.segments), job.CacheKey
 	}
 	in := firmware.Input{Name: job.Name}
 	var gaps []fact.Gap
@@ -135,7 +163,7 @@ func examine(ctx context.Context, job scanJob, input, spill *os.File, progress f
 		}
 		digest <- "" // a directory has none
 	} else {
-		in.Blob = image.ReaderBlob(input, job.Size)
+		in.Blob = image.ReaderBlob(files.input, job.Size)
 		go func() { digest <- sha256Of(in.Blob) }()
 	}
 	res, err := firmware.Examine(ctx, in, o)
@@ -145,7 +173,10 @@ func examine(ctx context.Context, job scanJob, input, spill *os.File, progress f
 	r := &scanResult{
 		Facts: res.Facts, Coverage: res.Coverage, Gaps: append(res.Gaps, gaps...), Size: res.Image.Size, Padding: res.Image.Padding,
 		Unknown: res.Image.Unknown, Bytes: res.Image.Bytes, Files: res.Image.Files, SHA256: <-digest,
-		Recognised: res.Recognised,
+		Recognised: res.Recognised, Hits: res.Hits, Misses: res.Misses,
+	}
+	if r.Learned, err = o.Cache.WriteTo(files.learned); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
 	}
 	for _, l := range res.Image.Layers {
 		r.Layers = append(r.Layers, dossier.Layer{Place: l.Place.String(), Format: l.Format.Name, Part: l.Part, Size: l.Size, Files: len(l.Nodes)})
@@ -174,9 +205,9 @@ func sha256Of(b *image.Blob) string {
 
 // walledScan runs the job in a walled child where the system can, else in this process,
 // which the result then says.
-func walledScan(w *world, job scanJob, input, spill *os.File, progress func(image.Progress)) (*scanResult, error) {
+func walledScan(w *world, job scanJob, in scanFiles, progress func(image.Progress)) (*scanResult, error) {
 	if runtime.GOOS == "windows" {
-		r, err := examine(w.ctx, job, input, spill, progress)
+		r, err := examine(w.ctx, job, in, progress)
 		if err == nil {
 			r.Walls = wall.Raise(wall.Rights{})
 		}
@@ -195,10 +226,7 @@ func walledScan(w *world, job scanJob, input, spill *os.File, progress func(imag
 		return nil, err
 	}
 	defer from.Close()
-	files := []*os.File{to, spill}
-	if input != nil {
-		files = append(files, input)
-	}
+	files := append([]*os.File{to, in.spill, in.learned, in.input}, in.segments...)
 	var complaint bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vesalius-project/vesalius/internal/cache"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
@@ -11,11 +12,13 @@ import (
 // collector is the visitor of an image: it makes the traces.
 type collector struct {
 	tracer *tracer
+	memory *memory
 
 	mu      sync.Mutex
 	traces  map[*image.Node]*Trace
-	held    int64   // bytes of texts in traces
-	regions []*File // leaves and known blocks that lie in no file system
+	held    int64                     // bytes of texts in traces
+	extents map[*image.Node]cache.Key // of contents that were read
+	regions []*File                   // leaves and known blocks that lie in no file system
 	failed  []fact.Gap
 
 	recognised int // regions that were
@@ -26,7 +29,7 @@ func newCollector(o Options) (*collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &collector{tracer: t, traces: map[*image.Node]*Trace{}}, nil
+	return &collector{tracer: t, memory: newMemory(o.Cache, o.CacheKey), traces: map[*image.Node]*Trace{}}, nil
 }
 
 // Layer is part of image.Visitor.
@@ -34,16 +37,23 @@ func (c *collector) Layer(*image.Layer) {}
 
 // File is part of image.Visitor: it makes the trace of a content.
 func (c *collector) File(l *image.Layer, nodes []*image.Node, b *image.Blob) {
-	t, err := c.tracer.trace(b)
+	t, err := c.tracer.trace(b, c.memory.trace)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
 		c.failed = append(c.failed, fact.Gap{Place: l.PlaceOf(nodes[0].Path), Size: b.Size(), Reason: "damaged", Why: err.Error(), Hides: fact.Kinds()})
 		return
 	}
+	c.keep(nodes, t)
+}
+
+// keep notes the trace of the nodes that share a content.
+func (c *collector) keep(nodes []*image.Node, t *Trace) {
 	if t.Text != nil {
 		if seldom(nodes[0].Path) || c.held+t.Size > textsHeld {
-			t.Text = nil
+			lean := *t
+			lean.Text = nil
+			t = &lean
 		} else {
 			c.held += t.Size
 		}
@@ -72,7 +82,7 @@ func seldom(p string) bool {
 // Region is part of image.Visitor: blocks of bytes outside file systems become files
 // without a path. Unknown ones stay gaps unless something in them explains them.
 func (c *collector) Region(l *image.Layer, part string, place fact.Place, format *image.Format, b *image.Blob) string {
-	t, err := c.tracer.trace(b)
+	t, err := c.tracer.trace(b, c.memory.trace)
 	if err != nil {
 		return ""
 	}

@@ -17,7 +17,7 @@ func traceOf(t testing.TB, data []byte) *Trace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := tr.trace(image.BytesBlob(data))
+	out, err := tr.trace(image.BytesBlob(data), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

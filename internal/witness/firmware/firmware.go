@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/cache"
 	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -29,6 +30,12 @@ type Options struct {
 
 	// Signatures find components in binaries; nil finds none.
 	Signatures *component.Matcher
+
+	// Cache holds what earlier scans saw of contents, and takes what this one sees; nil
+	// forgets. CacheKey is all that a trace depends on beside the content: the version of
+	// the program and of the signatures.
+	Cache    *cache.Store
+	CacheKey string
 }
 
 // Result is what the witness has to say.
@@ -42,6 +49,9 @@ type Result struct {
 	// Recognised counts the containers, programs and components that stood outside any
 	// file: where there is none, nothing of the input was understood.
 	Recognised int
+
+	// Hits and Misses count the contents that the cache knew, and those that were read.
+	Hits, Misses int64
 }
 
 // Input is what is examined: a blob, or a directory of the machine as nodes.
@@ -91,7 +101,8 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Image: im, Roots: c.roots(im), Recognised: len(im.Layers) + c.recognised}
+	c.remember(im)
+	res := &Result{Image: im, Roots: c.roots(im), Recognised: len(im.Layers) + c.recognised, Hits: c.memory.hits.Load(), Misses: c.memory.misses.Load()}
 	source := fact.Source{Witness: fact.Firmware, Input: in.Name}
 	all := &whole{im, res.Roots}
 	for _, r := range res.Roots {

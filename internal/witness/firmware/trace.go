@@ -113,11 +113,20 @@ func newTracer(signatures *component.Matcher) (*tracer, error) {
 	return t, err
 }
 
-// trace looks at a content.
-func (tr *tracer) trace(b *image.Blob) (*Trace, error) {
-	t := &Trace{Size: b.Size()}
+// trace looks at a content, unless its trace is known by its digest from an earlier scan.
+// known may be nil.
+func (tr *tracer) trace(b *image.Blob, known func(digest string) *Trace) (*Trace, error) {
 	c := &content{blob: b}
 	h := sha256.New()
+	if p, whole := b.Bytes(); whole {
+		h.Write(p)
+		if known != nil {
+			if t := known(hex.EncodeToString(h.Sum(nil))); t != nil {
+				return t, nil
+			}
+		}
+	}
+	t := &Trace{Size: b.Size()}
 	hits := make([][]hit, len(lookers)+1)
 	find := func(p []byte, base int64, least int) {
 		tr.set.Find(p, func(l, at int) {
@@ -127,7 +136,6 @@ func (tr *tracer) trace(b *image.Blob) (*Trace, error) {
 		})
 	}
 	if c.data, c.whole = b.Bytes(); c.whole {
-		h.Write(c.data)
 		find(c.data, 0, 0)
 	} else {
 		// Windows overlap by what a literal may reach across; what lies whole in the
