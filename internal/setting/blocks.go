@@ -2,8 +2,10 @@ package setting
 
 import "strings"
 
-// blocks reads nginx's syntax: words ended by ; or by { that opens a section.
+// blocks reads nginx's syntax: words ended by ; or by { that opens a section. With / among
+// the comment characters // and /* */ are comments too, as for named.
 func (p *parser) blocks() {
+	slashes := strings.Contains(p.Syntax.Comment, "/")
 	start, key, ve := -1, -1, 0 // of the statement: its begin, the end of its first word, the end of its last
 	for i := 0; i < len(p.Text); {
 		c := p.Text[i]
@@ -11,8 +13,11 @@ func (p *parser) blocks() {
 		case space(c):
 			i++
 			continue
-		case c == '#':
+		case c == '#', c == '/' && slashes && strings.HasPrefix(p.Text[i:], "//"):
 			i = p.lineEnd(i)
+			continue
+		case c == '/' && slashes && strings.HasPrefix(p.Text[i:], "/*"):
+			i = p.after(i, "*/")
 			continue
 		case c == ';':
 			if start >= 0 {

@@ -208,8 +208,12 @@ func (p *parser) element(start int) int {
 // rsyslog reads $Key value, name(key="value" ...) and selector action.
 func (p *parser) rsyslog() {
 	for at := 0; at < len(p.Text); {
-		s, e := p.trim(at, p.lineEnd(at))
-		at = min(p.lineEnd(at)+1, len(p.Text))
+		end := p.lineEnd(at)
+		for end < len(p.Text) && strings.HasSuffix(strings.TrimRight(p.Text[at:end], "\r"), `\`) {
+			end = p.lineEnd(end + 1)
+		}
+		s, e := p.trim(at, end)
+		at = min(end+1, len(p.Text))
 		if s >= e || p.Text[s] == '#' {
 			continue
 		}
@@ -218,7 +222,17 @@ func (p *parser) rsyslog() {
 			n++
 		}
 		if n == s || n >= e || p.Text[n] != '(' {
-			p.words(s, e)
+			// The action is the last word: a selector may go over several lines.
+			vs := e
+			for vs > s && !space(p.Text[vs-1]) {
+				vs--
+			}
+			if p.Text[s] == '$' {
+				vs, _ = p.trim(s+len(firstWord(p.Text[s:e])), e)
+			}
+			if _, ke := p.trim(s, vs); ke > s {
+				p.add(strings.Join(strings.Fields(strings.ReplaceAll(p.Text[s:ke], "\\\n", " ")), ""), s, e, vs, e)
+			}
 			continue
 		}
 		p.open(p.Text[s:n], ")", n+1)
@@ -242,4 +256,12 @@ func (p *parser) rsyslog() {
 		p.close(i)
 		at = max(at, min(p.lineEnd(i)+1, len(p.Text)))
 	}
+}
+
+// firstWord is a text up to its first blank.
+func firstWord(s string) string {
+	if i := strings.IndexAny(s, " \t\r\n"); i >= 0 {
+		return s[:i]
+	}
+	return s
 }

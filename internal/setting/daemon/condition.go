@@ -273,6 +273,9 @@ func (v view) value(key string) (string, bool) {
 		return base(v.r.in.Program), v.r.in.Program != ""
 	}
 	s, ok := v.find(key)
+	if s.Open {
+		return "", false
+	}
 	if !ok && len(v.r.res.Missing) == 0 {
 		// Nobody said it: it is empty, unless its default depends on what is not known.
 		value, _, holds := v.r.otherwise(key)

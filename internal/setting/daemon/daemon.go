@@ -60,6 +60,8 @@ type Daemon struct {
 	Known    []string          `yaml:"known"`    // values of secrets that everybody knows
 	When     []string          `yaml:"when"`     // words that begin sections which hold only on a condition: Match
 	Ignore   []string          `yaml:"ignore"`   // words that begin sections of no interest: types
+	Keep     []string          `yaml:"keep"`     // of its keys only these are of interest
+	Modules  string            `yaml:"modules"`  // the key that loads a module, where sections IfModule depend on it
 	Global   *Global           `yaml:"global"`
 	Extra    []Extra           `yaml:"extra"`
 	Loose    bool              `yaml:"loose"`  // blanks, - and _ in keys do not matter

@@ -34,6 +34,7 @@ type Setting struct {
 	Path    string // of the file, for the origin file
 	Line    int
 	Secret  bool
+	Open    bool // the value is a variable that the start sets: it is not known
 
 	head bool
 }
@@ -55,7 +56,7 @@ const (
 // Effective computes what is in force. It never fails: what cannot be known is not in the
 // result, and Missing says which files were not there.
 func (d *Daemon) Effective(in Instance) Result {
-	r := &reading{d: d, in: in, seen: map[string]bool{}, many: map[string]int{}}
+	r := &reading{d: d, in: in, seen: map[string]bool{}, many: map[string]int{}, loaded: map[string]bool{}}
 	main, args := d.arguments(in.Args)
 	r.main(main)
 	for _, a := range args {
@@ -118,6 +119,8 @@ type reading struct {
 	seen map[string]bool
 	many map[string]int // sections of all files, by their path
 
+	loaded map[string]bool // modules that were asked for
+
 	index map[[2]string]int // scope, key -> the first of res.Settings
 }
 
@@ -137,8 +140,13 @@ func (r *reading) main(named string) {
 	d := r.d
 	switch {
 	case named != "":
+		named = path.Clean(named)
 		r.res.Instance = named
-		if !r.file(named, nil, true) {
+		found := false
+		for _, f := range r.glob(named) {
+			found = r.file(f, nil, true) || found
+		}
+		if !found {
 			r.miss(named)
 		}
 	case len(d.Files) > 0:
@@ -234,6 +242,7 @@ func (r *reading) glob(p string) []string {
 
 // file reads one file in a scope and reports whether it was there.
 func (r *reading) file(p string, scope []string, top bool) bool {
+	p = path.Clean(p)
 	if r.seen[p] {
 		return true
 	}
@@ -258,6 +267,9 @@ func (r *reading) text(p string, f *setting.File, scope []string) {
 			break
 		}
 		at := names[e.In]
+		if e.Head && !slices.ContainsFunc(r.d.Services, func(o Offer) bool { return o.Each == e.Key }) {
+			continue
+		}
 		if slices.ContainsFunc(at, func(s string) bool { return begins(r.d.Ignore, s) }) {
 			continue
 		}
@@ -453,9 +465,27 @@ func (r *reading) put(s Setting) {
 			s.Value = "yes"
 		}
 	}
+	if len(d.Keep) > 0 && !slices.Contains(d.Keep, s.Key) {
+		return
+	}
 	s.Value = d.normal(s.Key, s.Value)
+	s.Open = variable(s.Value, s.Origin == "argument")
 	s.Secret = d.secret(s.Scope, s.Key, s.Value)
 	r.all = append(r.all, s)
+}
+
+// variable reports whether a value is a variable of the shell, or on a command line has
+// one in it.
+func variable(v string, anywhere bool) bool {
+	i := strings.IndexByte(v, '$')
+	if i < 0 || i > 0 && !anywhere {
+		return false
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(v[i+1:], "{"), "}")
+	if name == "" || name[0] != '_' && (name[0]|0x20 < 'a' || name[0]|0x20 > 'z') {
+		return false
+	}
+	return anywhere || !strings.ContainsAny(name, " \t/{}$\"'")
 }
 
 // list writes a JSON list as words with commas between them.
@@ -491,6 +521,9 @@ func (d *Daemon) secret(scope, key, value string) bool {
 // normal writes a value in its one form.
 func (d *Daemon) normal(key, v string) string {
 	v = strings.TrimSpace(v)
+	if strings.Contains(v, "\n") {
+		v = strings.Join(strings.Fields(strings.ReplaceAll(v, "\\\n", " ")), " ")
+	}
 	if slices.Contains(d.Verbatim, key) {
 		return v
 	}
@@ -528,6 +561,10 @@ func (r *reading) inForce() []Setting {
 	var out []Setting
 	index, count := map[at]int{}, map[at]int{}
 	for _, s := range r.all {
+		var loaded bool
+		if s.Scope, loaded = r.module(s.Scope); !loaded {
+			continue
+		}
 		k := at{s.Scope, s.Key}
 		if byArgument[k] && s.Origin != "argument" {
 			continue
@@ -566,6 +603,48 @@ func (r *reading) inForce() []Setting {
 		}
 	}
 	return out
+}
+
+// module takes the condition on a module out of a scope, and reports whether it holds. It
+// fails where modules are loaded, and this one, for TLS, is not: that makes a listener.
+// Others may be built in.
+func (r *reading) module(scope string) (string, bool) {
+	if r.d.Modules == "" || !strings.Contains(scope, "IfModule") {
+		return scope, true
+	}
+	var out []string
+	for _, part := range strings.Split(scope, "/") {
+		name, ok := strings.CutPrefix(part, "IfModule ")
+		if !ok {
+			out = append(out, part)
+			continue
+		}
+		name, _, _ = strings.Cut(name, "#")
+		bare := strings.NewReplacer("mod_", "", ".c", "", "_module", "").Replace(name)
+		if !strings.Contains(bare, "tls") && !strings.Contains(bare, "ssl") {
+			continue
+		}
+		if !r.loads(bare) {
+			return "", false
+		}
+	}
+	return strings.Join(out, "/"), true
+}
+
+// loads reports whether a module is loaded, or none is.
+func (r *reading) loads(module string) bool {
+	if yes, asked := r.loaded[module]; asked {
+		return yes
+	}
+	any, found := false, false
+	for _, s := range r.all {
+		if s.Key == r.d.Modules {
+			any = true
+			found = found || strings.Contains(s.Value, "mod_"+module) || strings.Contains(s.Value, module+"_module")
+		}
+	}
+	r.loaded[module] = found || !any
+	return r.loaded[module]
 }
 
 // otherwise returns the value that holds for a key when nothing is said: no where no line

@@ -220,7 +220,7 @@ func (v view) fill(o *Offer, a *address) {
 			}
 		}
 	}
-	if a.port == 0 {
+	if a.port == 0 && v.settled(o.Port) {
 		if p, ok := v.choose(o.DefaultPort); ok {
 			a.port = number(p)
 		}
@@ -234,9 +234,19 @@ func (v view) fill(o *Offer, a *address) {
 			}
 		}
 	}
-	if a.bind == "" {
+	if a.bind == "" && v.settled(o.Bind) {
 		a.bind, _ = v.choose(o.DefaultBind)
 	}
+}
+
+// settled reports whether it is known what is said of the keys: nothing that is not known.
+func (v view) settled(keys []string) bool {
+	for _, k := range keys {
+		if s, ok := v.find(k); ok && s.Open || !ok && len(v.r.res.Missing) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // service derives the attributes of one listener.
@@ -265,6 +275,9 @@ func (v view) service(o *Offer, a address) Service {
 	}
 	s.Encrypted, s.Authenticated = v.said(o.Encrypted), v.said(o.Authenticated)
 	s.Anonymous, s.Shell, s.Writable = v.said(o.Anonymous), v.said(o.Shell), v.said(o.Writable)
+	if !s.Listens.Or(true) {
+		s.Port, s.Bind = fact.Opt[int]{}, ""
+	}
 	if s.Reachable = v.said(o.Reachable); s.Reachable.Stated() {
 		return s
 	}

@@ -30,6 +30,7 @@ type settler struct {
 	*Root
 	all    []*daemon.Daemon
 	distro string
+	said   map[string]bool // facts that are stated
 }
 
 func lookSettings(r *Root) {
@@ -38,7 +39,7 @@ func lookSettings(r *Root) {
 		r.Blind(fact.KindSetting, "none", err.Error())
 		return
 	}
-	s := &settler{Root: r, all: all, distro: distroID(r)}
+	s := &settler{Root: r, all: all, distro: distroID(r), said: map[string]bool{}}
 	started := map[string]int{} // services of each daemon
 	subject := func(v *fact.Service) *daemon.Daemon {
 		if v.Product == "" {
@@ -111,6 +112,7 @@ func (s *settler) effective(d *daemon.Daemon, v *fact.Service) daemon.Result {
 	}
 	in := s.instance(d, v.Program)
 	in.Program, in.Args = program, v.Arguments
+	in.Applet = path.Base(v.Program) == "busybox" || path.Base(v.Program) == "toybox"
 	return d.Effective(in).Masked()
 }
 
@@ -208,7 +210,10 @@ func (s *settler) state(d *daemon.Daemon, instance string, res daemon.Result, pl
 	for _, v := range res.Settings {
 		f := &fact.Setting{
 			Subject: d.Subject, Instance: instance, Scope: v.Scope, Name: v.Key, Ordinal: v.Ordinal,
-			Raw: v.Raw, Value: fact.Say(v.Value), Origin: v.Origin,
+			Raw: v.Raw, Origin: v.Origin,
+		}
+		if !v.Open {
+			f.Value = fact.Say(v.Value)
 		}
 		switch v.Origin {
 		case "file":
@@ -222,7 +227,11 @@ func (s *settler) state(d *daemon.Daemon, instance string, res daemon.Result, pl
 		default:
 			f.Places = slices.Clone(main)
 		}
-		s.Add(f)
+		// What two starts have in common is said once.
+		if key := strings.Join([]string{f.Key(), v.Origin, v.Value, v.Path}, "\x00"); !s.said[key] {
+			s.said[key] = true
+			s.Add(f)
+		}
 	}
 }
 
