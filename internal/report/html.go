@@ -21,7 +21,7 @@ var html = Form{
 	Name:  "html",
 	Title: "one page to read, search and print",
 	MIME:  "text/html; charset=utf-8",
-	Write: writeHTML,
+	write: writeHTML,
 }
 
 //go:embed page.html

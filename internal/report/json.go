@@ -10,5 +10,5 @@ var jsonForm = Form{
 	Name:  "json",
 	Title: "the dossier itself",
 	MIME:  "application/json",
-	Write: func(w io.Writer, d *dossier.Dossier, _ Options) error { return d.Write(w) },
+	write: func(w io.Writer, d *dossier.Dossier, _ Options) error { return d.Write(w) },
 }

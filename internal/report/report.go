@@ -21,7 +21,13 @@ type Form struct {
 	Name  string // as the command line says it
 	Title string
 	MIME  string
-	Write func(w io.Writer, d *dossier.Dossier, o Options) error
+	write func(w io.Writer, d *dossier.Dossier, o Options) error
+}
+
+// Write writes the dossier in the form, after it has put the dossier into its one order.
+func (f Form) Write(w io.Writer, d *dossier.Dossier, o Options) error {
+	d.Sort()
+	return f.write(w, d, o)
 }
 
 // Options say how a form is written. Forms for machines look at none of them.
@@ -35,6 +41,12 @@ var forms = []Form{
 	text,
 	html,
 	jsonForm,
+	sarif,
+	junit,
+	cyclonedx,
+	spdx,
+	csvFindings,
+	csvComponents,
 }
 
 // Forms returns every form.

@@ -133,3 +133,28 @@ func TestGoldenExplain(t *testing.T) {
 	}
 	golden(t, "explain.text", b.String())
 }
+
+// FuzzForms holds that whatever dossier.Read takes can be written in every form, without
+// a character that a terminal obeys.
+func FuzzForms(f *testing.F) {
+	b, err := os.ReadFile("testdata/pump.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"schema":1,"findings":[{"id":"a","outcome":"bad","severity":"low","count":-1,"places":[{"endpoint":"\u001b"}]},{"outcome":"unknown","severity":"info"}],"gaps":[{"size":-1,"place":{"line":-3}}],"inputs":[{"size":-9223372036854775808}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := dossier.Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		for _, form := range report.Forms() {
+			out := write(t, form.Name, d, report.Options{Width: 60})
+			for _, r := range out {
+				if !strconv.IsPrint(r) && r != '\n' && r != '\t' {
+					t.Fatalf("%s holds %U", form.Name, r)
+				}
+			}
+		}
+	})
+}

@@ -16,7 +16,7 @@ var text = Form{
 	Name:  "text",
 	Title: "what matters, for a terminal",
 	MIME:  "text/plain; charset=utf-8",
-	Write: writeText,
+	write: writeText,
 }
 
 // How much the text shows: the rest is counted, and stands in the other forms.

@@ -1,0 +1,8 @@
+package report
+
+// For tests in report_test.
+var (
+	Licence    = licence
+	Licences   = licences
+	Exceptions = exceptions
+)
