@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
@@ -86,8 +87,16 @@ func walledMain() int {
 	result := os.NewFile(fdResult, "result")
 	out := bufio.NewWriterSize(result, 1<<16)
 	enc := json.NewEncoder(out)
+	var mu sync.Mutex // progress comes from several goroutines
 	answer := func(m message) int {
-		if enc.Encode(m) != nil || out.Flush() != nil {
+		mu.Lock()
+		defer mu.Unlock()
+		err := enc.Encode(m)
+		if err == nil {
+			err = out.Flush()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return exitBlind
 		}
 		return exitGood
@@ -96,7 +105,7 @@ func walledMain() int {
 	if err := json.NewDecoder(os.Stdin).Decode(&job); err != nil {
 		return answer(message{Error: fmt.Sprintf("scan job: %v", err)})
 	}
-	rights := wall.Rights{SpillSize: job.Limits.Bytes}
+	rights := wall.Rights{SpillSize: budget.New(job.Limits).Limits().Bytes}
 	if job.Dir != "" {
 		rights.ReadDirs = []string{job.Dir}
 	}
@@ -109,10 +118,7 @@ func walledMain() int {
 		in.segments = append(in.segments, os.NewFile(fdSegments+uintptr(i), "segment"))
 	}
 	ctx := context.Background() // the parent ends the process
-	r, err := examine(ctx, job, in, func(p image.Progress) {
-		_ = enc.Encode(message{Progress: &p})
-		_ = out.Flush()
-	})
+	r, err := examine(ctx, job, in, func(p image.Progress) { answer(message{Progress: &p}) })
 	if err != nil {
 		return answer(message{Error: err.Error(), Timeout: errors.Is(err, context.DeadlineExceeded)})
 	}
