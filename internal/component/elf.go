@@ -143,14 +143,14 @@ func (r *elfReader) dynamic(dyn []byte, o *object) {
 	}
 	var soname, strsz, verdef, verdefs int64
 	soname = -1
-	for ; len(dyn) >= size; dyn = dyn[size:] {
+	for end := false; len(dyn) >= size && !end; dyn = dyn[size:] {
 		tag, value := r.word(dyn), r.word(dyn[size/2:])
 		if !r.wide {
 			tag = int64(int32(tag))
 		}
 		switch tag {
 		case 0:
-			dyn = nil
+			end = true
 		case 4:
 			r.hash = value
 		case 5:

@@ -15,6 +15,7 @@ type File struct {
 	Path     string
 	Links    []string // paths of symbolic links to it
 	Object   bool     // its content is an ELF file
+	Text     bool     // its content is text or a script
 	Evidence []Evidence
 	Place    fact.Place
 	Digest   string
@@ -94,15 +95,16 @@ func (m *Matcher) resolve(f *File) []finding {
 		}
 		best[e.Name] = append(old, r)
 	}
-	owned := map[*signature]bool{}
 	for _, e := range f.Evidence {
 		s := m.byName[e.Name]
 		if s == nil {
 			take(e, e.Main)
 			continue
 		}
+		if f.Text && !s.Text {
+			continue // documents and scripts speak of programs
+		}
 		own := e.Own || s.owner(f.Path, f.Links)
-		owned[s] = owned[s] || own
 		if own || e.Copy {
 			take(e, own)
 		}

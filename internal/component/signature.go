@@ -19,6 +19,10 @@ type Signature struct {
 	Type     string   `yaml:"type"`     // application, library, operating-system, kernel, firmware, module; empty is library where it has sonames, else application
 	Packages []string `yaml:"packages"` // source or package names under which distributions carry it, where they differ from Name; * at the end stands for any rest
 
+	// Text says that its files are texts: scripts, style sheets. Of other products texts
+	// only speak.
+	Text bool `yaml:"text"`
+
 	// Own says which files are the product itself. Everything else that has its texts
 	// uses it, mentions it or carries a copy of it.
 	Own Own `yaml:"own"`

@@ -72,6 +72,7 @@ type inspector struct {
 // ones through Root.Facts.
 var inspectors = []inspector{
 	accounts,
+	components,
 	keys,
 	certificates,
 	device,
