@@ -59,6 +59,8 @@ func newCompiler(w *view) (*compiler, error) {
 			cel.BinaryBinding(func(a, b ref.Val) ref.Val {
 				return types.Bool(versionLess(string(a.(types.String)), string(b.(types.String))))
 			}))),
+		cel.Function("unknown", cel.Overload("unknown_string", []*cel.Type{cel.StringType}, cel.BoolType,
+			cel.UnaryBinding(func(a ref.Val) ref.Val { return unstated(string(a.(types.String))) }))),
 		cel.Function("number", cel.Overload("number_string", []*cel.Type{cel.StringType}, cel.IntType,
 			cel.UnaryBinding(func(a ref.Val) ref.Val { return number(string(a.(types.String))) }))),
 	}

@@ -63,7 +63,8 @@ type Finding struct {
 // executable.component, .service; script.component, .service; setting.service;
 // guard.service; endpoint.service; component.sbom (found, missing, declared, undeclared,
 // version differs) and .sbom_version. Beside CEL's own functions and its string library
-// there are versionLess(a, b) and number(text).
+// there are versionLess(a, b), number(text), and unknown(words), an answer that stays open
+// because what the words name is not stated.
 //
 // A field that is unstated is unknown, and so is a setting that is missing and a fact that
 // a list could lack because it was not seen: false && unknown is false, the rest stays

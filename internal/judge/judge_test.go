@@ -243,6 +243,7 @@ func TestLinks(t *testing.T) {
 		`has(service.condition)`:                                        "good",
 		`versionLess(service.component.version, "9.10")`:                "bad",
 		`number(service.settings["PermitRootLogin"]) > 1`:               `unknown "no": it is no number`,
+		`service.port == 22 ? unknown("whether it rains") : true`:       "unknown whether it rains is not stated",
 		`service.arguments.exists(a, a == "-D")`:                        "unknown service.arguments is not stated",
 		`service.confidence == "high" && service.witness == "firmware"`: "bad",
 	} {
