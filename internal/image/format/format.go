@@ -26,6 +26,8 @@ var all = []*image.Format{
 	fat,
 	gpt,
 	mbr,
+	trx,
+	bootimg,
 	uimage,
 	fit,
 	dtb,
@@ -48,7 +50,13 @@ var all = []*image.Format{
 	compressStream,
 	cpioOld,
 	tarV7,
+	sparse,
+	uf2,
+	ihex,
+	srec,
+	dfu,
 	elf,
+	pe,
 }
 
 // All returns every format, in the order in which they are tried.
