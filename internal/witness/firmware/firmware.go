@@ -88,6 +88,9 @@ var inspectors = []inspector{
 	updates,
 	boot,
 	kernel,
+	files,
+	data,
+	endpoints,
 }
 
 // Examine opens the input and states the facts that are in it.

@@ -33,6 +33,8 @@ type Trace struct {
 	Certificates []key.Certificate `json:"certificates,omitempty"`
 	Authorities  int               `json:"authorities,omitempty"` // certificates of a trust store, which are not in Certificates
 
+	Store       string            `json:"store,omitempty"`  // sqlite, dicom, hl7, luks
+	Tables      []Table           `json:"tables,omitempty"` // of a database
 	Banners     []Banner          `json:"banners,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"` // compiled into a boot loader
 	Config      map[string]string `json:"config,omitempty"`      // the options that are told of a kernel that carries its configuration
@@ -52,6 +54,7 @@ var lookers = []looker{
 	{name: "pe", look: lookPE},
 	{name: "keys", literals: key.Literals(), look: lookKeys},
 	{name: "banner", literals: bannerLiterals, look: lookBanner},
+	{name: "store", literals: storeLiterals, look: lookStore},
 }
 
 // content is what a looker sees of a file.
