@@ -405,7 +405,7 @@ func NormalPath(path string) string {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
 		c := path[i]
-		if c < '0' || c > '9' || !versionStart(path, i) {
+		if c < '0' || c > '9' || i > 0 && path[i-1] >= '0' && path[i-1] <= '9' || !versionStart(path, i) {
 			b.WriteByte(c)
 			continue
 		}
@@ -418,17 +418,9 @@ func NormalPath(path string) string {
 	return b.String()
 }
 
-// versionStart reports whether the digit at i begins a version: it follows - _ . or /lib
-// and is itself followed by a dot and a digit, or ends a soname.
+// versionStart reports whether the digit at i, which no digit precedes, begins a version:
+// a dot and a digit follow, or it ends a soname.
 func versionStart(s string, i int) bool {
-	if i == 0 {
-		return false
-	}
-	switch s[i-1] {
-	case '-', '_', '.':
-	default:
-		return false
-	}
 	j := i
 	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
 		j++
