@@ -6,17 +6,8 @@ import (
 	"github.com/vesalius-project/vesalius/internal/judge"
 )
 
-// Severities lists the severities, worst first.
-func Severities() []string { return []string{"critical", "high", "medium", "low", "info"} }
-
 // Rank returns how bad a severity is, 0 for the worst, and -1 for what is none.
-func Rank(severity string) int { return slices.Index(Severities(), severity) }
-
-// Vectors lists the groups of rules in the order of reports: first the five attack
-// vectors, then the others.
-func Vectors() []string {
-	return []string{"credentials", "api", "protocol", "firmware", "brute-force", "access", "input", "memory", "component", "process"}
-}
+func Rank(severity string) int { return slices.Index(judge.Severities(), severity) }
 
 // Tally counts answers.
 type Tally struct {

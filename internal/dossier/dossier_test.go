@@ -239,7 +239,7 @@ func TestMerge(t *testing.T) {
 		src := fact.Source{Witness: w, Input: input}
 		d := &dossier.Dossier{
 			Device: dossier.Device{Vendor: "Acme"}, At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Run: dossier.Run{Unknown: 1},
-			Layers:   []dossier.Layer{{Place: "pump.bin!squashfs@0x20000", Format: "squashfs", Part: "rootfs", Size: 4096, Files: 12}},
+			Layers:   []dossier.Layer{{Place: input + "!squashfs@0x20000", Format: "squashfs", Part: "rootfs", Size: 4096, Files: 12}},
 			Inputs:   []dossier.Input{{Name: input, Witness: w}},
 			Rules:    map[string]*judge.Rule{"r": {ID: "r", Version: 1}},
 			Gaps:     []fact.Gap{{ID: "G1", Place: fact.Place{Input: input}, Why: "opaque"}},
@@ -255,11 +255,11 @@ func TestMerge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Facts.Service) != 2 || len(out.Inputs) != 2 || len(out.Coverage) != 2 || len(out.Gaps) != 2 || len(out.Findings) != 1 {
+	if len(out.Facts.Service) != 2 || len(out.Inputs) != 2 || len(out.Layers) != 2 || len(out.Coverage) != 2 || len(out.Gaps) != 2 || len(out.Findings) != 1 {
 		t.Fatalf("got %s", write(t, out))
 	}
 	f := out.Findings[0]
-	if f.Outcome != judge.Unknown || len(f.Sources) != 2 || !strings.HasPrefix(f.Note, "gap "+out.Gaps[1].ID+" hides") {
+	if f.Outcome != judge.Unknown || len(f.Sources) != 2 || f.Note != "gap "+out.Gaps[1].ID+" hides it, not G10" {
 		t.Errorf("finding %+v", f)
 	}
 	if got := fmt.Sprint(out.Coverage[0].Gaps, out.Coverage[1].Gaps); got != fmt.Sprintf("[%s] [G1]", out.Gaps[1].ID) {

@@ -149,7 +149,7 @@ func (d *Dossier) check() error {
 		case f.Outcome != judge.Bad && f.Outcome != judge.Good && f.Outcome != judge.Unknown:
 			return fmt.Errorf("findings: %q: outcome %q is none of bad, good, unknown", f.ID, f.Outcome)
 		case Rank(f.Severity) < 0:
-			return fmt.Errorf("findings: %q: severity %q is none of %q", f.ID, f.Severity, Severities())
+			return fmt.Errorf("findings: %q: severity %q is none of %q", f.ID, f.Severity, judge.Severities())
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@ func Merge(list ...*Dossier) (*Dossier, error) {
 			}
 		}
 		out.Inputs = join(out.Inputs, d.Inputs)
+		out.Layers = join(out.Layers, d.Layers)
 		if err := addFacts(&out.Facts, &d.Facts, facts); err != nil {
 			return nil, err
 		}
@@ -142,13 +143,8 @@ func rename(ids []string, names map[string]string) []string {
 func addFinding(all map[string]*judge.Finding, finding *judge.Finding, gaps map[string]string) {
 	copied := *finding
 	f := &copied
-	if f.Outcome == judge.Unknown && len(gaps) > 0 {
-		words := strings.FieldsFunc(f.Note, func(r rune) bool { return strings.ContainsRune(" ,;:.()", r) })
-		for _, w := range slices.Compact(words) {
-			if n, ok := gaps[w]; ok {
-				f.Note = strings.ReplaceAll(f.Note, w, n)
-			}
-		}
+	for _, id := range slices.Sorted(maps.Keys(gaps)) {
+		f.Note = replaceWord(f.Note, id, gaps[id])
 	}
 	old := all[f.ID]
 	if old == nil {
@@ -172,6 +168,30 @@ func addFinding(all map[string]*judge.Finding, finding *judge.Finding, gaps map[
 		}
 	}
 	all[f.ID] = old
+}
+
+// replaceWord replaces old in s where no letter, digit or hyphen goes before or on.
+func replaceWord(s, old, now string) string {
+	letter := func(c byte) bool {
+		return c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+	}
+	var b strings.Builder
+	for at := 0; ; {
+		i := strings.Index(s[at:], old)
+		if i < 0 || old == "" {
+			b.WriteString(s[at:])
+			return b.String()
+		}
+		i += at
+		end := i + len(old)
+		b.WriteString(s[at:i])
+		if i > 0 && letter(s[i-1]) || end < len(s) && letter(s[end]) {
+			b.WriteString(old)
+		} else {
+			b.WriteString(now)
+		}
+		at = end
+	}
 }
 
 // join appends what is not there yet, compared by its JSON.

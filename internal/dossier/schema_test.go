@@ -171,7 +171,7 @@ func (g *generator) object(t reflect.Type) map[string]any {
 		}
 		p := g.value(f.Type)
 		if t == reflect.TypeFor[judge.Finding]() && name == "severity" {
-			p = map[string]any{"enum": dossier.Severities()}
+			p = map[string]any{"enum": judge.Severities()}
 		}
 		owner := t.String()
 		if len(f.Index) > 1 {

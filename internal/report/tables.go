@@ -42,7 +42,7 @@ func (t *pageTable) row(cells ...string) {
 	row := make([]pageCell, len(cells))
 	for i, s := range cells {
 		row[i] = pageCell{i == 0, t.Columns[i].Class, s}
-		if t.Columns[i].Title == "Severity" && dossier.Rank(s) >= 0 {
+		if (t.Columns[i].Title == "Severity" || t.Columns[i].Title == "At most") && dossier.Rank(s) >= 0 {
 			row[i].Class += " " + s
 		}
 	}
@@ -55,7 +55,7 @@ func pageTables(d *dossier.Dossier) []pageTable {
 	all := []pageTable{
 		unknownTable(d), risksTable(d), remediesTable(d), claimsTable(d), matchesTable(d),
 		componentsTable(d, at), servicesTable(d, at), accountsTable(d, at),
-		gapsTable(d), coverageTable(d), goodTable(d), aboutTable(d),
+		gapsTable(d), coverageTable(d), layersTable(d), goodTable(d), aboutTable(d),
 	}
 	return slices.DeleteFunc(all, func(t pageTable) bool { return len(t.Rows) == 0 })
 }
@@ -63,7 +63,7 @@ func pageTables(d *dossier.Dossier) []pageTable {
 const unstated = "What no witness stated is left empty."
 
 func unknownTable(d *dossier.Dossier) pageTable {
-	t := table("unknown", "Unknown", "Not seen, so not safe.", "Why:text", "Severity:short", "Rules:code", "Answers:num")
+	t := table("unknown", "Unknown", "Not seen, so not safe.", "Why:text", "At most:short", "Rules:code", "Answers:num")
 	for _, r := range reasons(d) {
 		ids := make([]string, len(r.Rules))
 		for i, id := range r.Rules {
@@ -163,6 +163,14 @@ func coverageTable(d *dossier.Dossier) pageTable {
 	return t
 }
 
+func layersTable(d *dossier.Dossier) pageTable {
+	t := table("containers", "Containers", "What was opened on the way to the files.", "Format:short", "Part", "Size:short num", "Files:num", "Place:code place")
+	for _, l := range d.Layers {
+		t.row(clean(l.Format), clean(l.Part), size(l.Size), number(l.Files), clean(l.Place))
+	}
+	return t
+}
+
 func goodTable(d *dossier.Dossier) pageTable {
 	t := table("good", "Good", "What could be seen fully, and nothing was wrong.", "Rule:text", "Id:code", "Looked at:num")
 	for _, g := range groups(d, judge.Good) {
@@ -175,7 +183,10 @@ func goodTable(d *dossier.Dossier) pageTable {
 func aboutTable(d *dossier.Dossier) pageTable {
 	t := table("about", "About", "", "What:short", "Detail:text")
 	for _, in := range d.Inputs {
-		words := fmt.Sprintf("%s, %s", clean(in.Name), size(in.Size))
+		words := clean(in.Name)
+		if in.Size > 0 { // a directory has none
+			words += ", " + size(in.Size)
+		}
 		if in.Part != "" {
 			words += ", the " + clean(in.Part)
 		}

@@ -293,7 +293,11 @@ func (p *printer) about(d *dossier.Dossier) {
 		if in.Part != "" {
 			name += " (" + clean(in.Part) + ")"
 		}
-		p.line("  %s  %s, %s", name, clean(string(in.Witness)), size(in.Size))
+		name += "  " + clean(string(in.Witness))
+		if in.Size > 0 { // a directory has none
+			name += ", " + size(in.Size)
+		}
+		p.line("  %s", name)
 		if in.SHA256 != "" {
 			p.line("    sha256 %s", clean(in.SHA256))
 		}

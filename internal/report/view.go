@@ -50,7 +50,7 @@ func groups(d *dossier.Dossier, outcome judge.Outcome) []*group {
 			return cmp.Compare(slices.Index(sure, a.Confidence), slices.Index(sure, b.Confidence))
 		})
 	}
-	vectors := dossier.Vectors()
+	vectors := judge.Vectors()
 	slices.SortStableFunc(out, func(a, b *group) int {
 		return cmp.Or(cmp.Compare(dossier.Rank(a.Severity), dossier.Rank(b.Severity)),
 			cmp.Compare(slices.Index(vectors, a.Rule.Vector), slices.Index(vectors, b.Rule.Vector)),
@@ -109,7 +109,7 @@ type vectorRow struct {
 // answers.
 func vectorRows(d *dossier.Dossier) []vectorRow {
 	c := d.Count()
-	known := dossier.Vectors()
+	known := judge.Vectors()
 	var others []string
 	for v := range c.Vector {
 		if !slices.Contains(known, v) {
@@ -138,7 +138,7 @@ func headline(d *dossier.Dossier) string {
 		return "No rule was asked, so nothing is known to be good."
 	}
 	var bad []string
-	for _, s := range dossier.Severities() {
+	for _, s := range judge.Severities() {
 		if n := c.Severity[s]; n > 0 {
 			bad = append(bad, fmt.Sprintf("%d %s", n, s))
 		}
