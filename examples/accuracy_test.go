@@ -12,6 +12,7 @@ import (
 
 	"github.com/vesalius-project/vesalius/examples"
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/component/signature"
 	"github.com/vesalius-project/vesalius/internal/image"
 	"github.com/vesalius-project/vesalius/internal/image/format"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -28,13 +29,14 @@ func scan(t *testing.T, r *examples.Replica, fixed bool) []judge.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var err2 error; _ = err2
+	matcher, err := signature.Matcher()
 	if err != nil {
 		t.Fatal(err)
 	}
 	res, err := firmware.Examine(t.Context(), firmware.Input{Name: name, Blob: image.BytesBlob(data)}, firmware.Options{
 		Image:      image.Options{Formats: format.All(), Budget: budget.New(budget.Limits{}), Workers: 2},
 		At:         time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
+		Signatures: matcher,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,9 @@ func shows(findings []judge.Finding, truth examples.Truth) []string {
 		}
 		for _, p := range f.Places {
 			// A place without a path is a block outside file systems, named by its format.
-			if s := p.String(); slices.ContainsFunc(truth.Places, func(want string) bool { return p.Path == want || p.Path == "" && strings.Contains(s, want) || strings.HasSuffix(p.Path, "/"+want) }) {
+			if s := p.String(); slices.ContainsFunc(truth.Places, func(want string) bool {
+				return p.Path == want || p.Path == "" && strings.Contains(s, want) || strings.HasSuffix(p.Path, "/"+want)
+			}) {
 				rules = append(rules, f.Rule)
 				break
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/vesalius-project/vesalius/internal/component/signature"
 	"github.com/vesalius-project/vesalius/internal/image/format"
 	"github.com/vesalius-project/vesalius/internal/judge"
 	"github.com/vesalius-project/vesalius/internal/judge/rulebook"
@@ -125,6 +126,21 @@ func (c *formatsCommand) Run(w *world) error {
 	rows = append(rows, []string{"", "", ""}, []string{"REPORTS (-f)", "", ""})
 	for _, f := range report.Forms() {
 		rows = append(rows, []string{f.Name, f.MIME, f.Title})
+	}
+	return table(w.out, rows)
+}
+
+type signaturesCommand struct{}
+
+// Run lists the products that are known in binaries.
+func (c *signaturesCommand) Run(w *world) error {
+	list, err := signature.All()
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, s := range list {
+		rows = append(rows, []string{s.Name, strings.Join(s.CPEs, " "), s.Supplier})
 	}
 	return table(w.out, rows)
 }

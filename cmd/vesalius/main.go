@@ -57,6 +57,7 @@ type commands struct {
 	Explain    explainCommand    `cmd:"" help:"Say why a rule matters, what it maps to and how to mend it."`
 	Rules      rulesCommand      `cmd:"" help:"List the rules."`
 	Formats    formatsCommand    `cmd:"" help:"List the formats that are opened, and the forms of reports."`
+	Signatures signaturesCommand `cmd:"" help:"List the products that are known in binaries."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

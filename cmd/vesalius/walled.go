@@ -18,6 +18,7 @@ import (
 
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/cache"
+	"github.com/vesalius-project/vesalius/internal/component/signature"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -149,13 +150,16 @@ func examine(ctx context.Context, job scanJob, files scanFiles, progress func(im
 		ctx, stop = context.WithTimeout(ctx, job.Timeout)
 		defer stop()
 	}
-	var err error
+	matcher, err := signature.Matcher()
+	if err != nil {
+		return nil, err
+	}
 	o := firmware.Options{
 		Image: image.Options{
 			Formats: format.All(), Budget: budget.New(job.Limits), Spill: image.NewSpill(files.spill),
 			Workers: cmp.Or(job.Workers, runtime.GOMAXPROCS(0)), Progress: progress,
 		},
-		At: job.At,
+		At: job.At, Signatures: matcher,
 	}
 	if job.CacheKey != "" {
 		o.Cache, o.CacheKey = cache.Open(files.segments), job.CacheKey
