@@ -238,7 +238,11 @@ func (c *compiled) finding(p *pile, outcome Outcome) Finding {
 	slices.Sort(f.Keys)
 	f.Keys = slices.Compact(f.Keys)
 	f.Places = once(f.Places)
-	f.Keys, f.Places = f.Keys[:min(len(f.Keys), shown)], f.Places[:min(len(f.Places), shown)]
+	most := shown
+	if outcome == Unknown {
+		most = shownOpen
+	}
+	f.Keys, f.Places = f.Keys[:min(len(f.Keys), most)], f.Places[:min(len(f.Places), most)]
 	slices.SortFunc(f.Sources, func(a, b fact.Source) int {
 		return cmp.Or(cmp.Compare(a.Witness, b.Witness), cmp.Compare(a.Input, b.Input))
 	})
@@ -247,8 +251,9 @@ func (c *compiled) finding(p *pile, outcome Outcome) Finding {
 	return f
 }
 
-// shown is how many keys and places of a large group a finding names; Count counts all.
-const shown = 200
+// shown is how many keys and places of a large group a finding names, shownOpen of what
+// stays unknown; Count counts all.
+const shown, shownOpen = 200, 20
 
 // first returns the facts whose keys come first, as many as a finding names.
 func first(facts []fact.Fact) []fact.Fact {

@@ -52,6 +52,9 @@ func (w *view) addLinks(k *kindType, kind fact.Kind) {
 		tie("service", fact.KindService, service)
 	case fact.KindSetting, fact.KindGuard, fact.KindEndpoint:
 		tie("service", fact.KindService, service)
+	case fact.KindFile:
+		tie("script", fact.KindScript, func(v *value) *value { return v.script })
+		tie("executable", fact.KindExecutable, func(v *value) *value { return v.executable })
 	case fact.KindComponent:
 		text := func(name string, get func(*value) string) {
 			k.add(name, types.StringType, func(v *value, unknown *types.Unknown) ref.Val {
@@ -222,10 +225,19 @@ func (w *world) tie() {
 			}
 		}
 	}
+	files := map[string]*value{}
+	for _, v := range w.of(fact.KindFile) {
+		files[v.fact.Header().Root+"\x00"+v.fact.(*fact.File).Path] = v
+	}
 	for _, k := range []fact.Kind{fact.KindExecutable, fact.KindScript} {
 		for _, v := range w.of(k) {
 			at := v.fact.Header().Root + "\x00" + pathOf(v.fact)
 			v.service, v.component = started[at], owners[at]
+			if f := files[at]; f != nil && k == fact.KindScript {
+				f.script = v
+			} else if f != nil {
+				f.executable = v
+			}
 		}
 	}
 	w.tieSettings()

@@ -279,7 +279,7 @@ type value struct {
 	unseen *types.Unknown
 
 	// Ties to other facts, nil where there is none.
-	component, service, account, executable *value
+	component, service, account, executable, script *value
 	settings                                *options
 	guards                                  ref.Val
 	sbom, sbomVersion                       string         // of a component: what the other side says
