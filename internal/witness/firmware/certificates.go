@@ -29,7 +29,7 @@ func lookCertificates(r *Root) {
 	stores := r.trustStores()
 	stated := map[string]*fact.Certificate{}
 	for _, f := range r.Files() {
-		if f.Trace == nil || strings.HasPrefix(f.Path, "/usr/share/doc/") || stores[path.Dir(f.Path)] && authority(f) {
+		if f.Trace == nil || sample(f.Path) || stores[path.Dir(f.Path)] && authority(f) {
 			continue
 		}
 		if f.Trace.Authorities > 0 {
@@ -76,7 +76,7 @@ func (r *Root) trustStore(f *File) {
 func (r *Root) trustStores() map[string]bool {
 	count := map[string]int{}
 	for _, f := range r.Files() {
-		if f.Trace != nil && authority(f) {
+		if f.Trace != nil && !sample(f.Path) && authority(f) {
 			count[path.Dir(f.Path)]++
 		}
 	}
@@ -120,9 +120,6 @@ func (r *Root) certificate(f *File, c key.Certificate, here bool) *fact.Certific
 		x.Use = "ca"
 	default:
 		x.Use = "unknown"
-	}
-	if sample(f.Path) {
-		x.Confidence = "low"
 	}
 	return x
 }

@@ -81,6 +81,7 @@ var inspectors = []inspector{
 	mounts,
 	interfaces,
 	pam,
+	secrets,
 	sudo,
 	settings,
 	executables, // after what states services

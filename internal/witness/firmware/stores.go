@@ -109,7 +109,7 @@ var webUsers = regexp.MustCompile(`(?i)^\s*(?:AuthUserFile|auth_basic_user_file)
 func readHtpasswd(r *Root) []stored {
 	var configs, files []*File
 	for _, f := range r.Files() {
-		if !f.Regular() || strings.HasPrefix(f.Path, "/usr/share/doc/") {
+		if !f.Regular() || sample(f.Path) {
 			continue
 		}
 		base := path.Base(f.Path)
@@ -136,7 +136,7 @@ var lighttpdUsers = regexp.MustCompile(`^\s*auth\.backend\.(plain|htpasswd|htdig
 
 func readLighttpd(r *Root) []stored {
 	var out []stored
-	for _, c := range append(r.Glob("/etc/lighttpd/**.conf"), r.Glob("/etc/lighttpd.conf")...) {
+	for _, c := range append(r.Glob("/etc/lighttpd/**/*.conf"), r.Glob("/etc/lighttpd.conf")...) {
 		numbered(c, func(_ int, line string) {
 			m := lighttpdUsers.FindStringSubmatch(line)
 			if m == nil {
@@ -177,7 +177,7 @@ func readBusyboxHTTPD(r *Root) []stored {
 var mosquittoUsers = regexp.MustCompile(`^\s*password_file\s+(\S+)`)
 
 func readMosquitto(r *Root) []stored {
-	files := r.named(append(r.Glob("/etc/mosquitto/**.conf"), r.Glob("/etc/mosquitto.conf")...), mosquittoUsers)
+	files := r.named(append(r.Glob("/etc/mosquitto/**/*.conf"), r.Glob("/etc/mosquitto.conf")...), mosquittoUsers)
 	for _, f := range r.Glob("/etc/mosquitto/passwd", "/etc/mosquitto/pwfile", "/etc/mosquitto/passwordfile", "/etc/mosquitto/password_file") {
 		if !slices.Contains(files, f) {
 			files = append(files, f)
@@ -264,7 +264,7 @@ var proftpdUsers = regexp.MustCompile(`(?i)^\s*AuthUserFile\s+["']?([^\s"']+)`)
 
 func readProftpd(r *Root) []stored {
 	var out []stored
-	for _, f := range r.named(append(r.Glob("/etc/proftpd/**.conf"), r.Glob("/etc/proftpd.conf")...), proftpdUsers) {
+	for _, f := range r.named(append(r.Glob("/etc/proftpd/**/*.conf"), r.Glob("/etc/proftpd.conf")...), proftpdUsers) {
 		if f.Path != "/etc/passwd" {
 			out = append(out, pairs(f, nil)...)
 		}
@@ -388,7 +388,7 @@ func readGrafana(r *Root) []stored {
 
 func readCouchDB(r *Root) []stored {
 	var out []stored
-	for _, f := range r.Glob("/etc/couchdb/**.ini", "/opt/couchdb/etc/**.ini") {
+	for _, f := range r.Glob("/etc/couchdb/**/*.ini", "/opt/couchdb/etc/**/*.ini") {
 		sectioned(f, func(n int, section, key, value string) {
 			if section == "admins" && !strings.HasPrefix(value, "-") {
 				out = append(out, stored{name: key, file: f, line: n, hash: asPlain(value)})
@@ -400,7 +400,7 @@ func readCouchDB(r *Root) []stored {
 
 func readRabbitMQ(r *Root) []stored {
 	var out []stored
-	for _, f := range r.Glob("/etc/rabbitmq/**.conf") {
+	for _, f := range r.Glob("/etc/rabbitmq/**/*.conf") {
 		name := ""
 		sectioned(f, func(n int, _, key, value string) {
 			switch key {

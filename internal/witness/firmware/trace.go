@@ -12,6 +12,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/image"
 	"github.com/vesalius-project/vesalius/internal/search"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/key"
+	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/secret"
 )
 
 // MaxText is the size up to which the text of a file is kept for the inspectors.
@@ -31,6 +32,8 @@ type Trace struct {
 
 	Keys         []key.Key         `json:"keys,omitempty"`
 	Certificates []key.Certificate `json:"certificates,omitempty"`
+	Secrets      []SecretSeen      `json:"secrets,omitempty"`
+	Words        []int64           `json:"words,omitempty"`       // where lines that may hold a secret stand in a text
 	Authorities  int               `json:"authorities,omitempty"` // certificates of a trust store, which are not in Certificates
 
 	Store       string            `json:"store,omitempty"`  // sqlite, dicom, hl7, luks
@@ -55,6 +58,7 @@ var lookers = []looker{
 	{name: "keys", literals: key.Literals(), look: lookKeys},
 	{name: "banner", literals: bannerLiterals, look: lookBanner},
 	{name: "store", literals: storeLiterals, look: lookStore},
+	{name: "secrets", literals: secret.Literals(), look: lookSecrets},
 }
 
 // content is what a looker sees of a file.

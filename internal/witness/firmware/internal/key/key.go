@@ -126,6 +126,15 @@ func ecKey(k *Key, oid asn1.ObjectIdentifier, point, d []byte) bool {
 		}
 		if c.ssh != "" && len(point) > 0 {
 			k.Fingerprint = fingerprint(wire{}.text("ecdsa-sha2-" + c.ssh).text(c.ssh).text(string(point)))
+			return true
+		}
+	}
+	if len(oid) > 0 && len(point) > 0 { // a curve that SSH does not know: of the public key as X.509 writes it
+		if params, err := asn1.Marshal(oid); err == nil {
+			der, err := asn1.Marshal(spki{algorithm{oidEC, asn1.RawValue{FullBytes: params}}, asn1.BitString{Bytes: point, BitLength: 8 * len(point)}})
+			if err == nil {
+				k.Fingerprint = fingerprint(der)
+			}
 		}
 	}
 	return true
@@ -136,14 +145,16 @@ type algorithm struct {
 	Params asn1.RawValue `asn1:"optional"`
 }
 
+type spki struct {
+	Algorithm algorithm
+	Key       asn1.BitString
+}
+
 type dsaParams struct{ P, Q, G *big.Int }
 
 // parseSPKI reads a public key of X.509.
 func parseSPKI(der []byte) (Key, bool) {
-	var s struct {
-		Algorithm algorithm
-		Key       asn1.BitString
-	}
+	var s spki
 	k := Key{Form: "spki"}
 	if rest, err := asn1.Unmarshal(der, &s); err != nil || len(rest) > 0 {
 		return k, false
