@@ -60,7 +60,8 @@ type Finding struct {
 // ... all_data ...; config["sshd"]["PermitRootLogin"], the effective settings of the root;
 // and root, its role. A fact also has witness, confidence and paths, and ties to others:
 // service.settings, .component, .account, .executable, .guards, .seen (of a declared port);
-// executable.component, .service; script.component, .service; file.script, .executable; setting.service;
+// executable.component, .service; script.component, .service; file.script, .executable; secret.account;
+// destination.executable; setting.service;
 // guard.service; endpoint.service; component.sbom (found, missing, declared, undeclared,
 // version differs) and .sbom_version. Beside CEL's own functions and its string library
 // there are versionLess(a, b), number(text), and unknown(words), an answer that stays open

@@ -52,6 +52,10 @@ func (w *view) addLinks(k *kindType, kind fact.Kind) {
 		tie("service", fact.KindService, service)
 	case fact.KindSetting, fact.KindGuard, fact.KindEndpoint:
 		tie("service", fact.KindService, service)
+	case fact.KindSecret:
+		tie("account", fact.KindAccount, func(v *value) *value { return v.account })
+	case fact.KindDestination:
+		tie("executable", fact.KindExecutable, func(v *value) *value { return v.executable })
 	case fact.KindFile:
 		tie("script", fact.KindScript, func(v *value) *value { return v.script })
 		tie("executable", fact.KindExecutable, func(v *value) *value { return v.executable })
@@ -238,6 +242,15 @@ func (w *world) tie() {
 			} else if f != nil {
 				f.executable = v
 			}
+		}
+	}
+	for _, v := range w.of(fact.KindSecret) {
+		s := v.fact.(*fact.Secret)
+		v.account = keyed[fact.KindAccount][s.Root+"\x00"+s.For+"|"+s.User]
+	}
+	for _, v := range w.of(fact.KindDestination) {
+		if d := v.fact.Header(); len(d.Places) > 0 {
+			v.executable = keyed[fact.KindExecutable][d.Root+"\x00"+fact.NormalPath(d.Places[0].Path)]
 		}
 	}
 	w.tieSettings()

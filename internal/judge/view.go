@@ -280,10 +280,10 @@ type value struct {
 
 	// Ties to other facts, nil where there is none.
 	component, service, account, executable, script *value
-	settings                                *options
-	guards                                  ref.Val
-	sbom, sbomVersion                       string         // of a component: what the other side says
-	seen                                    fact.Opt[bool] // of a declared port: whether something listens there
+	settings                                        *options
+	guards                                          ref.Val
+	sbom, sbomVersion                               string         // of a component: what the other side says
+	seen                                            fact.Opt[bool] // of a declared port: whether something listens there
 }
 
 // ConvertToNative is part of ref.Val.
