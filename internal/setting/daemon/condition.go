@@ -26,13 +26,14 @@ const (
 //	KEY == VALUE     the value in force, of the listener's own section or those around it;
 //	                 empty where nobody said it and the description has no default
 //	KEY != VALUE
-//	KEY has WORD     one of its words is
+//	KEY has WORD     one of its words is; WORD+WORD for both, WORD|WORD for either
+//	KEY lacks WORD
 //	KEY < NUMBER     also >=
 //	KEY is set       somebody said it; a default does not count
 //	KEY is unset
 //	some KEY         it is set in any section
 //	no KEY
-//	any KEY has WORD one of its values, in any section; WORD+WORD for both in the same
+//	any KEY has WORD one of its values has, in any section; also any KEY lacks WORD
 //	in SECTION has WORD one of the values in the section, * for all
 //
 // KEY may be version (of the component), program (its base name), applet (yes where that
@@ -108,7 +109,7 @@ func parseConditions(s string) ([]condition, error) {
 		var op string
 		many := ""
 		for _, m := range []string{"any ", "in "} {
-			if rest, ok := strings.CutPrefix(part, m); ok && strings.Contains(rest, " has ") {
+			if rest, ok := strings.CutPrefix(part, m); ok && (strings.Contains(rest, " has ") || strings.Contains(rest, " lacks ")) {
 				part, many = rest, m
 			}
 		}
@@ -190,8 +191,8 @@ func (v view) holds(c condition) truth {
 		}
 		return decide(found == (c.op == "set"))
 	}
-	if many, ok := strings.CutSuffix(c.op, " has"); ok {
-		return v.any(many, c)
+	if many, op, ok := strings.Cut(c.op, " "); ok {
+		return v.any(many, op, c)
 	}
 	value, ok := v.value(c.key)
 	if !ok {
@@ -222,13 +223,16 @@ func (v view) holds(c condition) truth {
 	return decide(less == (c.op == "<"))
 }
 
-// any answers whether one of many values has the words.
-func (v view) any(many string, c condition) truth {
+// any answers whether one of many values has, or lacks, the words.
+func (v view) any(many, op string, c condition) truth {
 	for _, s := range v.r.res.Settings {
 		if !said(s) || many == "any" && s.Key != c.key || many == "in" && c.key != "*" && s.Scope != c.key {
 			continue
 		}
-		if has(s.Value, c.value) {
+		if s.Open {
+			return unknown
+		}
+		if has(s.Value, c.value) == (op == "has") {
 			return yes
 		}
 	}
@@ -238,9 +242,12 @@ func (v view) any(many string, c condition) truth {
 	return no
 }
 
-// has reports whether all words, with + between them, are words of a value.
+// has reports whether a value has words: all with + between them, or one with |.
 func has(value, all string) bool {
 	have := strings.FieldsFunc(value, separator)
+	if strings.Contains(all, "|") {
+		return slices.ContainsFunc(strings.Split(all, "|"), func(w string) bool { return slices.Contains(have, w) })
+	}
 	for _, w := range strings.Split(all, "+") {
 		if !slices.ContainsFunc(have, func(h string) bool { return strings.EqualFold(h, w) }) {
 			return false

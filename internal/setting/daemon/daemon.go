@@ -50,22 +50,23 @@ type Daemon struct {
 	Only     []string          `yaml:"only"`    // sections that are its own, of a file it shares
 	UCI      *UCI              `yaml:"uci"`     // OpenWrt's file, from which the start script makes the arguments
 
-	Repeat   string            `yaml:"repeat"`   // which of several is in force: first, last (default)
-	Lists    []string          `yaml:"lists"`    // keys that may be said many times; * is all
-	Switches []string          `yaml:"switches"` // keys whose 1 and 0 mean yes and no
-	Verbatim []string          `yaml:"verbatim"` // keys whose value is left as it is written
-	Alias    map[string]string `yaml:"alias"`    // other spellings of keys
-	Inverse  map[string]string `yaml:"inverse"`  // keys that say the opposite of another
-	Secrets  []string          `yaml:"secrets"`  // keys whose value is a secret
-	Known    []string          `yaml:"known"`    // values of secrets that everybody knows
-	When     []string          `yaml:"when"`     // words that begin sections which hold only on a condition: Match
-	Ignore   []string          `yaml:"ignore"`   // words that begin sections of no interest: types
-	Keep     []string          `yaml:"keep"`     // of its keys only these are of interest
-	Modules  string            `yaml:"modules"`  // the key that loads a module, where sections IfModule depend on it
-	Global   *Global           `yaml:"global"`
-	Extra    []Extra           `yaml:"extra"`
-	Loose    bool              `yaml:"loose"`  // blanks, - and _ in keys do not matter
-	Sysctl   bool              `yaml:"sysctl"` // keys are written as sysctl reads them: / for ., a leading - for leniency
+	Repeat   string                       `yaml:"repeat"`   // which of several is in force: first, last (default)
+	Lists    []string                     `yaml:"lists"`    // keys that may be said many times; * is all
+	Switches []string                     `yaml:"switches"` // keys whose 1 and 0 mean yes and no
+	Verbatim []string                     `yaml:"verbatim"` // keys whose value is left as it is written
+	Alias    map[string]string            `yaml:"alias"`    // other spellings of keys
+	Inverse  map[string]string            `yaml:"inverse"`  // keys that say the opposite of another
+	Same     map[string]map[string]string `yaml:"same"`     // of keys, values that mean another: without-password
+	Secrets  []string                     `yaml:"secrets"`  // keys whose value is a secret
+	Known    []string                     `yaml:"known"`    // values of secrets that everybody knows
+	When     []string                     `yaml:"when"`     // words that begin sections which hold only on a condition: Match
+	Ignore   []string                     `yaml:"ignore"`   // words that begin sections of no interest: types
+	Keep     []string                     `yaml:"keep"`     // of its keys only these are of interest
+	Modules  string                       `yaml:"modules"`  // the key that loads a module, where sections IfModule depend on it
+	Global   *Global                      `yaml:"global"`
+	Extra    []Extra                      `yaml:"extra"`
+	Loose    bool                         `yaml:"loose"`  // blanks, - and _ in keys do not matter
+	Sysctl   bool                         `yaml:"sysctl"` // keys are written as sysctl reads them: / for ., a leading - for leniency
 
 	Arguments Arguments          `yaml:"arguments"`
 	Defaults  map[string]Default `yaml:"defaults"`

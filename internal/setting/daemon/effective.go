@@ -49,7 +49,7 @@ type Result struct {
 
 // Limits on what one instance reads.
 const (
-	maxFiles    = 200
+	maxFiles    = 100
 	maxSettings = 20000
 )
 
@@ -186,7 +186,7 @@ func (r *reading) main(named string) {
 
 // open returns the text of a file that was not read before.
 func (r *reading) open(p string) (string, bool) {
-	if r.seen[p] || len(r.seen) >= maxFiles || r.in.Open == nil {
+	if r.seen[p] || len(r.seen) >= maxFiles || len(r.all) >= maxSettings || r.in.Open == nil {
 		return "", false
 	}
 	text, ok := r.in.Open(p)
@@ -526,6 +526,9 @@ func (d *Daemon) normal(key, v string) string {
 	}
 	if slices.Contains(d.Verbatim, key) {
 		return v
+	}
+	if to, ok := d.Same[key][strings.ToLower(v)]; ok {
+		return to
 	}
 	if slices.Contains(d.Switches, key) {
 		switch v {

@@ -383,7 +383,7 @@ func scheme(a *address, w string) string {
 		default:
 			a.transport = "tcp"
 		}
-		if strings.HasSuffix(t, "6") && a.bind == "" {
+		if strings.HasSuffix(t, "6") && a.bind == "" && number(rest) > 0 {
 			a.bind = "::"
 		}
 		return strings.TrimPrefix(rest, "//")

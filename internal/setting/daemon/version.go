@@ -29,24 +29,28 @@ func compare(a, b string) int {
 				return len(x) - len(y)
 			}
 		}
-		switch {
-		case x == y:
-		case early(x):
-			return -1
-		case early(y):
-			return 1
-		case x < y:
-			return -1
-		default:
-			return 1
+		if x == y {
+			continue
 		}
+		if d := rank(x) - rank(y); d != 0 {
+			return d
+		}
+		return strings.Compare(x, y)
 	}
 	return 0
 }
 
-func early(s string) bool {
-	s = strings.Trim(s, ".-~_")
-	return s == "rc" || s == "alpha" || s == "beta" || s == "pre"
+// rank orders what may follow a number: nothing, a letter as in 1.0.2k and 9.2p1, a dot.
+func rank(s string) int {
+	switch word := strings.Trim(s, ".-~_"); {
+	case word == "rc" || word == "alpha" || word == "beta" || word == "pre":
+		return 0
+	case s == "":
+		return 1
+	case s[0] == '.':
+		return 3
+	}
+	return 2
 }
 
 func digit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
