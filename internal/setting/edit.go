@@ -225,7 +225,7 @@ func (f *File) line(scope []string, key, value string) (string, error) {
 	if key == "" || strings.ContainsAny(key, "\n\r") {
 		return "", fmt.Errorf("key %q: cannot be written", key)
 	}
-	quote, form := "", "%s %s"
+	quote, form := "", ""
 	switch f.Syntax.Family {
 	case Equals, INI:
 		form = "%s = %s"
@@ -268,7 +268,11 @@ func (f *File) line(scope []string, key, value string) (string, error) {
 	case Rsyslog:
 		if len(scope) > 0 {
 			form, quote = "%s=%s", `"`
+			break
 		}
+		form = "%s %s"
+	default: // Words, Apache
+		form = "%s %s"
 	}
 	v, err := f.quote(value, quote)
 	if err != nil {

@@ -58,6 +58,10 @@ type Daemon struct {
 	Inverse  map[string]string            `yaml:"inverse"`  // keys that say the opposite of another
 	Same     map[string]map[string]string `yaml:"same"`     // of keys, values that mean another: without-password
 	Secrets  []string                     `yaml:"secrets"`  // keys whose value is a secret
+	Masks    map[string]int               `yaml:"masks"`    // keys of which one word is a secret: its number from 1, or -1 for the last
+	Strip    string                       `yaml:"strip"`    // a word before keys: option
+	Pairs    []string                     `yaml:"pairs"`    // keys whose value is a list of "KEY" => "VALUE": each is a setting of its own
+	Sums     map[string]Choice            `yaml:"sums"`     // settings that sum others up
 	Known    []string                     `yaml:"known"`    // values of secrets that everybody knows
 	When     []string                     `yaml:"when"`     // words that begin sections which hold only on a condition: Match
 	Ignore   []string                     `yaml:"ignore"`   // words that begin sections of no interest: types

@@ -37,6 +37,7 @@ type Setting struct {
 	Open    bool // the value is a variable that the start sets: it is not known
 
 	head bool
+	word int // of a secret: the word that is one; 0 for all
 }
 
 // Result is what is in force for an instance.
@@ -67,6 +68,7 @@ func (d *Daemon) Effective(in Instance) Result {
 	r.see(r.inForce())
 	r.res.Services = r.services()
 	r.settle()
+	r.sums()
 	return r.res
 }
 
@@ -75,13 +77,30 @@ func (r Result) Masked() Result {
 	r.Settings = slices.Clone(r.Settings)
 	for i := range r.Settings {
 		s := &r.Settings[i]
-		if s.Secret {
+		switch {
+		case s.Secret && s.word != 0:
+			s.Raw, s.Value = maskWord(s.Raw, s.word), maskWord(s.Value, s.word)
+			continue
+		case s.Secret:
 			s.Raw, s.Value = Mask(s.Raw), Mask(s.Value)
 			continue
 		}
 		s.Raw, s.Value = maskURL(s.Raw), maskURL(s.Value)
 	}
 	return r
+}
+
+// maskWord masks one word of a value, by its number from 1 or from the end by -1.
+func maskWord(s string, n int) string {
+	w := words(s)
+	if n < 0 {
+		n += len(w) + 1
+	}
+	if n < 1 || n > len(w) {
+		return Mask(s)
+	}
+	w[n-1] = Mask(w[n-1])
+	return strings.Join(w, " ")
 }
 
 // maskURL masks the password of a URL with a login in it.
@@ -336,6 +355,20 @@ func (r *reading) spread() {
 	}
 }
 
+// sums adds the settings that sum others up.
+func (r *reading) sums() {
+	keys := make([]string, 0, len(r.d.Sums))
+	for k := range r.d.Sums {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if v, ok := (view{r: r}).choose(r.d.Sums[k]); ok && v != "unknown" && r.res.Instance != "" {
+			r.res.Settings = append(r.res.Settings, Setting{Key: k, Value: v, Origin: "file", Path: r.res.Instance})
+		}
+	}
+}
+
 // settle puts a default that some section overrides into the sections of the other
 // listeners, so that it does not stand beside what is in force.
 func (r *reading) settle() {
@@ -443,7 +476,14 @@ func (r *reading) put(s Setting) {
 	if len(r.all) >= maxSettings {
 		return
 	}
+	if d.Strip != "" && s.Key == d.Strip {
+		s.Key = firstWord(s.Value)
+		s.Value = strings.TrimSpace(strings.TrimPrefix(s.Value, s.Key))
+	}
 	s.Key = d.key(s.Key)
+	if slices.Contains(d.Pairs, s.Key) {
+		r.pairs(s)
+	}
 	if d.Syntax.Family == setting.JSON && strings.HasPrefix(s.Value, "[") {
 		s.Value = list(s.Value)
 	}
@@ -470,7 +510,8 @@ func (r *reading) put(s Setting) {
 	}
 	s.Value = d.normal(s.Key, s.Value)
 	s.Open = variable(s.Value, s.Origin == "argument")
-	s.Secret = d.secret(s.Scope, s.Key, s.Value)
+	s.word = d.Masks[s.Key]
+	s.Secret = d.secret(s.Scope, s.Key, s.Value, s.word)
 	r.all = append(r.all, s)
 }
 
@@ -488,6 +529,28 @@ func variable(v string, anywhere bool) bool {
 	return anywhere || !strings.ContainsAny(name, " \t/{}$\"'")
 }
 
+// pairs notes the settings within a list of "KEY" => "VALUE", in a section of its key.
+func (r *reading) pairs(s Setting) {
+	for _, part := range strings.Split(strings.Trim(s.Value, "() \t\r\n"), ",") {
+		k, v, ok := strings.Cut(part, "=>")
+		k, v = strings.Trim(k, " \t\r\n\""), strings.Trim(v, " \t\r\n\"")
+		if !ok || k == "" || slices.Contains(r.d.Pairs, k) {
+			continue
+		}
+		one := s
+		one.Key, one.Raw, one.Value = k, v, v
+		one.Scope = strings.TrimPrefix(s.Scope+"/"+s.Key, "/")
+		r.put(one)
+	}
+}
+
+func firstWord(s string) string {
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
 // list writes a JSON list as words with commas between them.
 func list(v string) string {
 	var out []string
@@ -501,8 +564,18 @@ func list(v string) string {
 
 // secret reports whether a value must not be shown: its key or section is one of those
 // that hold secrets, or the key sounds like one and the value is no switch, number or path.
-func (d *Daemon) secret(scope, key, value string) bool {
+func (d *Daemon) secret(scope, key, value string, n int) bool {
 	word, _, _ := strings.Cut(value, " ")
+	if n != 0 {
+		w := words(value)
+		if n < 0 {
+			n += len(w) + 1
+		}
+		if n < 1 || n > len(w) {
+			return true
+		}
+		return !slices.Contains(d.Known, w[n-1])
+	}
 	if value == "" || slices.Contains(d.Known, word) {
 		return false
 	}
