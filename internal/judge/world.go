@@ -63,13 +63,10 @@ func lists() map[string]fact.Kind {
 }
 
 func plural(k fact.Kind) string {
-	switch k {
-	case fact.KindDevice, fact.KindComponent, fact.KindAccount, fact.KindSecret, fact.KindKey, fact.KindCertificate, fact.KindService,
-		fact.KindEndpoint, fact.KindDestination, fact.KindSetting, fact.KindGuard, fact.KindExecutable, fact.KindScript, fact.KindUpdate,
-		fact.KindBoot, fact.KindKernel, fact.KindMount, fact.KindInterface, fact.KindFile, fact.KindClaim:
-		return string(k) + "s"
+	if k == fact.KindData {
+		return "all_data"
 	}
-	return "all_" + string(k)
+	return string(k) + "s"
 }
 
 // list is the facts of a kind that a rule asked in a root may see: those of the root, and
