@@ -158,7 +158,7 @@ func findings(rules map[string]*judge.Rule) []*judge.Finding {
 	add("f-root", "account.default-password", judge.Bad, fact.KindAccount, "system|root", "root has the password a****n, hashed with md5", at("/etc/shadow", 1))
 	add("f-nasty", "account.default-password", judge.Bad, fact.KindAccount, "system|"+nastyEscape, nastyEscape+nastyHTML+nastyTurn+nastyXML, at(nastyBytes, 3)).Confidence = "low"
 	add("f-mqtt", "account.default-password", judge.Bad, fact.KindAccount, "mosquitto|-2+3", nastySheet, at("/etc/mosquitto/pw", 1))
-	add("f-hash", "account.weak-hash", judge.Bad, fact.KindAccount, "system|root", "md5", at("/etc/shadow", 1))
+	add("f-hash", "account.weak-hash", judge.Bad, fact.KindAccount, "system|root", "hash scheme md5", at("/etc/shadow", 1))
 	pie := add("f-pie", "executable.no-pie", judge.Bad, fact.KindExecutable, "", "no position independent code: "+strings.Repeat("bin, ", 600)+"end")
 	for i := range 214 {
 		pie.Places = append(pie.Places, at(fmt.Sprintf("/usr/bin/tool%03d", i), 0))

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/dossier"
-	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
 )
 
@@ -201,22 +200,8 @@ func pageGroups(d *dossier.Dossier) []pageGroup {
 }
 
 func pageSeenOf(f *judge.Finding, at map[string]string) pageSeen {
-	s := pageSeen{Evidence: cut(clean(f.Evidence), htmlLong)}
-	if f.Confidence == "medium" || f.Confidence == "low" {
-		s.Notes = append(s.Notes, "("+f.Confidence+" confidence)")
-	}
-	var others []string
-	for _, w := range f.Sources {
-		if w.Witness != fact.Firmware {
-			others = append(others, clean(string(w.Witness)))
-		}
-	}
-	if len(others) > 0 {
-		s.Notes = append(s.Notes, "(also seen by: "+strings.Join(others, ", ")+")")
-		if len(others) == len(f.Sources) {
-			s.Notes[len(s.Notes)-1] = "(seen by: " + strings.Join(others, ", ") + ")"
-		}
-	}
+	s := pageSeen{Evidence: cut(seen(f), htmlLong)}
+	s.Notes = remarks(f)
 	for i, p := range f.Places {
 		if i == htmlPlaces {
 			break

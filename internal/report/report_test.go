@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -157,4 +158,34 @@ func FuzzForms(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFormsDocumented holds that doc/reports.md lists every form.
+func TestFormsDocumented(t *testing.T) {
+	t.Parallel()
+	const path, begin, end = "../../doc/reports.md", "<!-- forms -->\n", "<!-- end -->"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(b), begin)
+	_, tail, more := strings.Cut(rest, end)
+	if !ok || !more {
+		t.Fatalf("%s has no table of forms", path)
+	}
+	var table strings.Builder
+	table.WriteString("| form | what it is | type |\n|---|---|---|\n")
+	for _, f := range report.Forms() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", f.Name, f.Title, f.MIME)
+	}
+	want := head + begin + table.String() + end + tail
+	if *update && want != string(b) {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if want != string(b) {
+		t.Errorf("%s is not current: go test ./internal/report -run Documented -update", path)
+	}
 }

@@ -236,9 +236,9 @@ func unlinked(s string) string { return strings.ReplaceAll(s, "](", "] (") }
 // sentence says what a finding is about in one line.
 func sentence(f *judge.Finding) string {
 	words := cmp.Or(prose(f.Title), clean(f.Rule))
-	for _, s := range []string{f.Evidence, f.Note} {
+	for _, s := range []string{seen(f), clean(f.Note)} {
 		if s != "" {
-			words += ": " + cut(clean(s), htmlLong)
+			words += ": " + cut(s, htmlLong)
 		}
 	}
 	if f.Outcome == judge.Unknown {

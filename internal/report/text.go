@@ -188,12 +188,9 @@ func (p *printer) finding(f *judge.Finding, at map[string]string, alone bool) {
 	if alone {
 		long, places = textLong, textPlaces
 	}
-	seen := cut(clean(f.Evidence), long)
-	if f.Confidence == "medium" || f.Confidence == "low" {
-		seen = strings.TrimSpace(seen + " (" + f.Confidence + " confidence)")
-	}
-	if seen != "" {
-		p.para("    seen  ", seen)
+	words := strings.TrimSpace(strings.Join(append([]string{cut(seen(f), long)}, remarks(f)...), " "))
+	if words != "" {
+		p.para("    seen  ", words)
 	}
 	if len(f.Places) <= places+1 {
 		places = len(f.Places)

@@ -312,3 +312,48 @@ func components(d *dossier.Dossier) []*fact.Component {
 	})
 	return list
 }
+
+// seen writes what was seen, with the name of what it was seen of where the evidence does
+// not say it.
+func seen(f *judge.Finding) string {
+	name := ""
+	if len(f.Keys) == 1 {
+		parts := strings.Split(f.Keys[0], "|")
+		switch {
+		case f.Kind == fact.KindAccount && len(parts) == 2:
+			name = parts[1] // of store and name
+		case f.Kind == fact.KindService && len(parts) == 3, f.Kind == fact.KindComponent:
+			name = parts[0]
+		}
+	}
+	if f.Evidence == "" || name == "" || strings.Contains(f.Evidence, name) {
+		return clean(f.Evidence)
+	}
+	return clean(name) + ": " + clean(f.Evidence)
+}
+
+// remarks qualify a finding: how sure it is where that is not high, and which witnesses
+// besides the firmware saw it.
+func remarks(f *judge.Finding) []string {
+	var out []string
+	if f.Confidence == "medium" || f.Confidence == "low" {
+		out = append(out, "("+f.Confidence+" confidence)")
+	}
+	var others []string
+	firmware := false
+	for _, s := range f.Sources {
+		if s.Witness == fact.Firmware {
+			firmware = true
+		} else if w := clean(string(s.Witness)); !slices.Contains(others, w) {
+			others = append(others, w)
+		}
+	}
+	also := ""
+	if firmware {
+		also = "also "
+	}
+	if len(others) > 0 {
+		out = append(out, "("+also+"seen by: "+strings.Join(others, ", ")+")")
+	}
+	return out
+}
