@@ -38,10 +38,14 @@ func joined(words []string) string {
 	return strings.Join(words, "; ")
 }
 
-// seen says what the rule read in a fact: protocol telnet, start boot.
+// seen says what the rule read in a fact: telnetd: protocol telnet, start boot.
 func seen(fields []*field, v *value) string {
+	name, told := label(v.fact)
 	var out []string
 	for _, f := range fields {
+		if slices.Contains(told, f.name) {
+			continue
+		}
 		switch got := f.get(v).(type) {
 		case types.String:
 			out = append(out, f.name+" "+string(got))
@@ -59,7 +63,10 @@ func seen(fields []*field, v *value) string {
 			}
 		}
 	}
-	return short(strings.Join(out, ", "))
+	if name != "" && len(out) > 0 {
+		name += ": "
+	}
+	return short(name + strings.Join(out, ", "))
 }
 
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
