@@ -80,6 +80,7 @@ var inspectors = []inspector{
 	guards,
 	mounts,
 	interfaces,
+	destinations,
 	pam,
 	secrets,
 	sudo,

@@ -27,6 +27,7 @@ type Trace struct {
 	Type      string               `json:"type"` // elf, pe, script, text, or empty for other bytes
 	Text      *string              `json:"text,omitempty"`
 	Evidence  []component.Evidence `json:"evidence,omitempty"` // of components, by their signatures
+	URLs      []Found              `json:"urls,omitempty"`     // of programs
 	Container bool                 `json:"container,omitempty"`
 	Binary    *Binary              `json:"binary,omitempty"` // of a program, library or object
 
@@ -54,6 +55,7 @@ type looker struct {
 var lookers = []looker{
 	{name: "type", look: lookType},
 	{name: "elf", literals: elfLiterals, look: lookELF},
+	{name: "urls", literals: urlLiterals, look: lookURLs},
 	{name: "pe", look: lookPE},
 	{name: "keys", literals: key.Literals(), look: lookKeys},
 	{name: "banner", literals: bannerLiterals, look: lookBanner},
