@@ -58,7 +58,7 @@ func TestReplicaServices(t *testing.T) {
 			"dropbear": {"conditional", "root", "ssh", 22, true}, "pumpd": {"boot", "pump", "", 5000, false}, "udhcpc": any(0, ""), "wpa_supplicant": any(0, ""),
 		}},
 		{"monitor", false, map[string]seen{
-			"sshd": {"boot", "root", "ssh", 22, true}, "x11vnc": {"boot", "root", "vnc", 5900, false}, "monitord": any(6000, ""),
+			"sshd": {"boot", "root", "ssh", 22, true}, "x11vnc": {"boot", "root", "vnc", 5900, true}, "monitord": any(6000, ""),
 			"nginx": {"boot", "www", "https", 443, false}, "snmpd": {"boot", "snmp", "snmp", 161, false},
 		}},
 		{"monitor", true, map[string]seen{
