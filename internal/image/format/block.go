@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"sync"
 
 	"github.com/anchore/go-lzo"
@@ -90,42 +91,61 @@ func unpackXZ() unpacker {
 	}
 }
 
-// unpackLZMA returns an unpacker of .lzma streams, and of the headerless ones that some
-// vendors write: those have the usual properties, or their properties byte in front.
-func unpackLZMA() unpacker {
+// lzmaForm is where the stream begins in a block of lzma, and by which properties.
+type lzmaForm struct {
+	skip  int
+	props byte
+	size  int // of the content, -1 where the form does not say it
+}
+
+// lzmaForms returns the forms that a block may have, the likeliest first: the header of
+// .lzma, that with a size in front, and what vendors left of it.
+func lzmaForms(src []byte, most int) (forms []lzmaForm) {
 	const usual = 3 + 9*(0+5*2) // lc 3, lp 0, pb 2
+	if h, err := lzma.ParseHeader(src); err == nil && h.Size <= int64(most) {
+		forms = append(forms, lzmaForm{lzma.HeaderSize, h.Props, int(h.Size)})
+	}
+	properties := func(p []byte) bool { // and the size of a dictionary, then the zero that each stream begins with
+		dict := le32(p[1:])
+		return p[0] < 225 && dict >= 1<<10 && bits.OnesCount32(dict) <= 2 && p[5] == 0
+	}
+	if len(src) > 10 && properties(src[4:]) && int64(le32(src)) <= int64(most) {
+		forms = append(forms, lzmaForm{9, src[4], int(le32(src))})
+	}
+	if len(src) > 10 && properties(src) {
+		forms = append(forms, lzmaForm{5, src[0], -1})
+	}
+	for _, f := range []lzmaForm{{0, usual, -1}, {1, 0, -1}, {4, usual, -1}} {
+		if len(src) < f.skip+5 || src[f.skip] != 0 {
+			continue
+		}
+		if f.props == 0 {
+			f.props = src[0]
+		}
+		forms = append(forms, f)
+	}
+	return forms
+}
+
+// unpackLZMA returns an unpacker of .lzma streams, and of the forms without a header that
+// some vendors write. A form that does not say its size has no end: what was made when the
+// input ended is the block, and a little more where dst has room for it.
+func unpackLZMA() unpacker {
 	pool := sync.Pool{New: func() any { return new(lzma.Decoder) }}
 	return func(dst, src []byte) ([]byte, error) {
 		d := pool.Get().(*lzma.Decoder)
 		defer pool.Put(d)
-		if h, err := lzma.ParseHeader(src); err == nil && h.Size <= int64(cap(dst)) {
+		first := errors.New("no form of lzma")
+		for i, f := range lzmaForms(src, cap(dst)) {
 			limit := cap(dst)
-			if h.Size >= 0 {
-				limit = int(h.Size)
+			if f.size >= 0 {
+				limit = f.size
 			}
-			out, _, err := d.Raw(dst[:0:limit], src[lzma.HeaderSize:], h.Props)
-			if err == nil {
+			out, _, err := d.Raw(dst[:0:limit], src[f.skip:], f.props)
+			if err == nil || f.size < 0 && errors.Is(err, lzma.ErrShort) && len(out) > 0 {
 				return out, nil
 			}
-		}
-		var first error
-		for _, try := range []struct {
-			skip  int
-			props byte
-		}{{0, usual}, {1, 0}, {4, usual}, {5, 0}} {
-			if len(src) < try.skip+5 {
-				break
-			}
-			props := try.props
-			if props == 0 {
-				props = src[0]
-			}
-			out, _, err := d.Raw(dst[:0], src[try.skip:], props)
-			// Headerless data has no end: what was made when the input ended is the block.
-			if err == nil || errors.Is(err, lzma.ErrShort) && len(out) > 0 {
-				return out, nil
-			}
-			if first == nil {
+			if i == 0 {
 				first = err
 			}
 		}

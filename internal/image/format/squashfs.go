@@ -12,15 +12,17 @@ import (
 )
 
 var squashfs = &image.Format{
-	Name:   "squashfs",
-	Title:  "SquashFS 4.0, either byte order, with gzip, lzma, lzo, xz, lz4 or zstd",
-	Class:  "filesystem",
-	Where:  "the read-only root of most Linux devices",
-	Spec:   "Documentation/filesystems/squashfs.rst of Linux; squashfs_fs.h of squashfs-tools 4.5",
-	Limits: "versions 1 to 3 are recognised only",
+	Name:  "squashfs",
+	Title: "SquashFS 4.0, either byte order, with gzip, lzma, lzo, xz, lz4 or zstd",
+	Class: "filesystem",
+	Where: "the read-only root of most Linux devices",
+	Spec: "Documentation/filesystems/squashfs.rst of Linux; squashfs_fs.h of squashfs-tools 4.5, 3.3 and 2.1. Attributes: compression, block, time, " +
+		"version and order (of 2 and 3), magic (where it is not the usual one)",
+	Limits: "version 1 is recognised only; of lzma without a header, which vendors put into versions 2 and 3, the usual properties are " +
+		"tried, and those that stand in front of it",
 	Magic: []image.Magic{
 		{Offset: 0, Bytes: "hsqs"}, {Offset: 0, Bytes: "sqsh"}, {Offset: 0, Bytes: "shsq"}, {Offset: 0, Bytes: "qshs"},
-		{Offset: 0, Bytes: "hsqt"}, {Offset: 0, Bytes: "tqsh"},
+		{Offset: 0, Bytes: "hsqt"}, {Offset: 0, Bytes: "tqsh"}, {Offset: 0, Bytes: "sqlz"}, {Offset: 0, Bytes: "zlqs"},
 	},
 	Open: openSquashfs,
 }
@@ -48,7 +50,10 @@ type sqfs struct {
 	order  binary.ByteOrder
 	unpack unpacker
 	codec  uint16
-	block  int // block size
+	block  int   // block size
+	head   int64 // size of the superblock
+	exact  bool  // blocks may be unpacked to more than they hold
+	marked bool  // in versions 2 and 3: a byte 0xff follows the size of each metadata block
 
 	rootInode                              uint64
 	used, ids, xattrs, inodes, dirs, frags int64
@@ -82,15 +87,16 @@ func openSquashfs(in *image.Input) (*image.Content, error) {
 	if err != nil {
 		return nil, image.ErrNot
 	}
-	s := &sqfs{in: in, order: binary.LittleEndian, meta: map[int64]sqMeta{}, seen: map[uint64]bool{}}
-	switch string(h[:4]) {
-	case "sqsh", "qshs", "tqsh":
+	s := &sqfs{in: in, order: binary.LittleEndian, head: sqHeader, meta: map[int64]sqMeta{}, seen: map[uint64]bool{}}
+	if h[28] == 0 { // the version tells the order, whatever a vendor made of the magic
 		s.order = binary.BigEndian
 	}
-	if major := s.order.Uint16(h[28:]); major != 4 {
-		if major >= 1 && major <= 3 && s.order.Uint16(h[30:]) <= 2 {
-			return nil, fmt.Errorf("version %d.%d: %w", major, s.order.Uint16(h[30:]), image.ErrUnsupported)
-		}
+	switch major := s.order.Uint16(h[28:]); {
+	case major == 2 || major == 3:
+		return s.openOld(h)
+	case major == 1 && s.order.Uint16(h[30:]) <= 2:
+		return nil, fmt.Errorf("version %d.%d: %w", major, s.order.Uint16(h[30:]), image.ErrUnsupported)
+	case major != 4:
 		return nil, image.ErrNot
 	}
 	if err := s.superblock(h); err != nil {
@@ -167,11 +173,11 @@ func (s *sqfs) codecs() (err error) {
 		// Some vendors write lzma and call it gzip: the first metadata block tells.
 		if p, err := s.in.View(s.inodes+2, 2); err == nil && s.in.Size() > s.inodes+2 {
 			if w, err := s.in.View(s.inodes, 2); err == nil && s.order.Uint16(w)&0x8000 == 0 && (p[0]&0x0f != 8 || (int(p[0])<<8|int(p[1]))%31 != 0) {
-				s.unpack = unpackLZMA()
+				s.unpack, s.exact = unpackLZMA(), true
 			}
 		}
 	case 2:
-		s.unpack = unpackLZMA()
+		s.unpack, s.exact = unpackLZMA(), true
 	case 3:
 		s.unpack = unpackLZO()
 	case 4:
@@ -192,7 +198,7 @@ func (s *sqfs) metaBlock(at int64) (sqMeta, error) {
 		return m, nil
 	}
 	w, err := s.in.View(at, 2)
-	if err != nil || at < sqHeader {
+	if err != nil || at < s.head {
 		return sqMeta{}, fmt.Errorf("metadata block at %#x: past the end", at)
 	}
 	n := int64(s.order.Uint16(w))
@@ -201,11 +207,15 @@ func (s *sqfs) metaBlock(at int64) (sqMeta, error) {
 	if n == 0 && raw {
 		n = 0x8000
 	}
-	p, err := s.in.View(at+2, n)
+	from := at + 2
+	if s.marked {
+		from++
+	}
+	p, err := s.in.View(from, n)
 	if err != nil || n > sqMetaSize+1024 {
 		return sqMeta{}, fmt.Errorf("metadata block at %#x: %d bytes pass the end", at, n)
 	}
-	m := sqMeta{data: p, next: at + 2 + n}
+	m := sqMeta{data: p, next: from + n}
 	if !raw {
 		if m.data, err = s.unpack(make([]byte, 0, sqMetaSize), p); err != nil {
 			return sqMeta{}, fmt.Errorf("metadata block at %#x: %w", at, err)

@@ -182,7 +182,7 @@ func (s *sqfs) inode(ref uint64, n *image.Node) (sqListing, error) {
 	if err != nil {
 		return l, err
 	}
-	if xattr != sqNone {
+	if xattr != sqNone && s.xattrs != -1 { // 4.0 has the field, but no table
 		if n.XAttrs, err = s.xattr(xattr); err != nil {
 			s.gap(n.Path, fmt.Errorf("extended attributes: %w", err))
 		}
@@ -238,33 +238,40 @@ func (s *sqfs) fileInode(c *sqCursor, extended bool, n *image.Node) (xattr uint3
 	if links < 2 {
 		n.Inode = 0
 	}
+	return xattr, f.list(c, n)
+}
+
+// list reads the list of blocks, which follows the inode of a file, and sets what the
+// node has of the content.
+func (f *sqContent) list(c *sqCursor, n *image.Node) error {
+	s := f.s
 	n.Size = f.size
 	if f.size < 0 || f.start < 0 || f.start > s.used {
-		return 0, fmt.Errorf("file of %d bytes at %#x", f.size, f.start)
+		return fmt.Errorf("file of %d bytes at %#x", f.size, f.start)
 	}
 	if err := s.in.Budget.Size(f.size); err != nil {
 		n.Unreadable = err.Error()
-		return xattr, nil
+		return nil
 	}
 	blocks := f.size / int64(s.block)
 	if f.fragment == sqNone && f.size%int64(s.block) != 0 {
 		blocks++
 	}
 	if blocks > s.used { // a block takes at least its size word, four bytes before packing
-		return 0, fmt.Errorf("file of %d blocks in %d bytes", blocks, s.used)
+		return fmt.Errorf("file of %d blocks in %d bytes", blocks, s.used)
 	}
 	for range blocks {
 		h, err := c.take(4)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		f.sizes = append(f.sizes, o.Uint32(h))
+		f.sizes = append(f.sizes, s.order.Uint32(h))
 	}
 	n.Order = f.start
 	if f.fragment != sqNone {
 		if int(f.fragment) >= len(s.fragTable) {
 			n.Unreadable = fmt.Sprintf("fragment %d of %d", f.fragment, len(s.fragTable))
-			return xattr, nil
+			return nil
 		}
 		if len(f.sizes) == 0 {
 			n.Order = s.fragTable[f.fragment].start
@@ -273,7 +280,7 @@ func (s *sqfs) fileInode(c *sqCursor, extended bool, n *image.Node) (xattr uint3
 	if f.size > 0 {
 		n.Stream, n.Extent = f.write, f.extent
 	}
-	return xattr, nil
+	return nil
 }
 
 // blockAt returns the i-th block's bytes on disk, whether they are packed, and its size
@@ -303,7 +310,11 @@ func (f *sqContent) unpackBlock(buf []byte, i int, at int64) ([]byte, error) {
 		clear(out)
 		return out, nil
 	case packed:
-		if p, err = f.s.unpack(buf[:0:f.s.block], p); err != nil {
+		most := f.s.block
+		if f.s.exact {
+			most = size
+		}
+		if p, err = f.s.unpack(buf[:0:most], p); err != nil {
 			return nil, fmt.Errorf("block %d at %#x: %w", i, at, err)
 		}
 	}
