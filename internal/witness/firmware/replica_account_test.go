@@ -44,8 +44,8 @@ func TestReplicaCredentials(t *testing.T) {
 		}},
 		{"gateway", "R07", func(s *fact.Set) bool {
 			return slices.ContainsFunc(s.Account, func(a *fact.Account) bool {
-				return a.Store == "vsftpd" && a.Name == "service" && a.Password.Or("") == "cracked"
-			}) && slices.ContainsFunc(s.Secret, func(x *fact.Secret) bool { return x.For == "vsftpd" && has(x, "/etc/vsftpd.passwd") })
+				return a.Store == "vsftpd" && a.Name == "service" && a.Scheme == "plain" && a.Password.Or("") == "cracked" && has(a, "/etc/vsftpd.passwd")
+			})
 		}},
 		{"gateway", "R09", func(s *fact.Set) bool {
 			return slices.ContainsFunc(s.Account, func(a *fact.Account) bool {

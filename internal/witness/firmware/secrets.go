@@ -202,15 +202,6 @@ func lookSecretFiles(r *Root) {
 			x.lines(f, in, style)
 		}
 	}
-	for _, a := range r.Facts.Account { // a store of passwords in the clear
-		if a.Scheme != "plain" {
-			continue
-		}
-		if f := r.Entry(a.Places[0].Path); f != nil {
-			s := &fact.Secret{What: "password", For: a.Store, User: a.Name, In: "configuration", Masked: a.Masked, Default: fact.Say(a.Password.Or("") == "default")}
-			x.add(f, a.Places[0], "", s)
-		}
-	}
 	for _, s := range x.order {
 		r.Add(s)
 	}

@@ -407,8 +407,8 @@ func parseDropbear(b []byte) (Key, bool) {
 		}
 		for _, c := range curves {
 			if c.ssh != "" && c.ssh == string(name) {
-				ok := ecKey(&k, c.oid, point, nil)
-				return k, ok
+				ecKey(&k, c.oid, point, nil)
+				return k, true
 			}
 		}
 	}

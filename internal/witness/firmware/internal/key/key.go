@@ -111,7 +111,7 @@ func edKey(k *Key, pub []byte) bool {
 
 // ecKey takes a curve's identifier, and the public point where it is known, or else the
 // private number.
-func ecKey(k *Key, oid asn1.ObjectIdentifier, point, d []byte) bool {
+func ecKey(k *Key, oid asn1.ObjectIdentifier, point, d []byte) {
 	k.Algorithm = "ecdsa"
 	for _, c := range curves {
 		if !c.oid.Equal(oid) {
@@ -126,7 +126,7 @@ func ecKey(k *Key, oid asn1.ObjectIdentifier, point, d []byte) bool {
 		}
 		if c.ssh != "" && len(point) > 0 {
 			k.Fingerprint = fingerprint(wire{}.text("ecdsa-sha2-" + c.ssh).text(c.ssh).text(string(point)))
-			return true
+			return
 		}
 	}
 	if len(oid) > 0 && len(point) > 0 { // a curve that SSH does not know: of the public key as X.509 writes it
@@ -137,7 +137,6 @@ func ecKey(k *Key, oid asn1.ObjectIdentifier, point, d []byte) bool {
 			}
 		}
 	}
-	return true
 }
 
 type algorithm struct {
@@ -172,8 +171,10 @@ func parseSPKI(der []byte) (Key, bool) {
 	case s.Algorithm.OID.Equal(oidEC):
 		var oid asn1.ObjectIdentifier
 		_, err := asn1.Unmarshal(s.Algorithm.Params.FullBytes, &oid)
-		ok := err == nil && ecKey(&k, oid, b, nil)
-		return k, ok
+		if err == nil {
+			ecKey(&k, oid, b, nil)
+		}
+		return k, err == nil
 	case s.Algorithm.OID.Equal(oidEd25519):
 		ok := edKey(&k, b)
 		return k, ok
@@ -250,8 +251,8 @@ func parseSEC1(der []byte, k Key, outer asn1.ObjectIdentifier) (Key, bool) {
 	if _, err := asn1.Unmarshal(s.Params.Bytes, &oid); err != nil {
 		oid = outer
 	}
-	ok := ecKey(&k, oid, s.Public.RightAlign(), s.D)
-	return k, ok
+	ecKey(&k, oid, s.Public.RightAlign(), s.D)
+	return k, true
 }
 
 // parsePKCS8 reads PrivateKeyInfo of RFC 5208 and 5958.

@@ -7,7 +7,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -20,13 +22,19 @@ import (
 )
 
 func main() {
+	if err := run(os.Args[1:]); err != nil {
+		panic(err)
+	}
+}
+
+func run(args []string) error {
 	set, err := search.New(key.Literals())
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
+	out := bufio.NewWriter(os.Stdout)
 	seen := map[string]bool{}
-	for _, arg := range os.Args[1:] {
+	for _, arg := range args {
 		name, dir, _ := strings.Cut(arg, "=")
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
@@ -45,20 +53,18 @@ func main() {
 					continue
 				}
 				seen[k.Fingerprint] = true
-				rel, _ := filepath.Rel(dir, path)
-				what := products(path)
-				if what == "" {
-					what = rel
+				what := cmp.Or(products(path), strings.TrimPrefix(path, dir+"/"))
+				if _, err := fmt.Fprintf(out, "%s\t%s: %s\n", k.Fingerprint, name, what); err != nil {
+					return err
 				}
-				fmt.Printf("%s\t%s: %s\n", k.Fingerprint, name, what)
 			}
 			return nil
 		})
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			return err
 		}
 	}
+	return out.Flush()
 }
 
 // products names the devices that a key was found in, the first of them.
