@@ -5,8 +5,17 @@
 // was missing. There is no fourth, and silence is never safety.
 //
 // Before the rules are asked, [Link] ties facts that speak of the same thing: a service to
-// its program, settings, account, guards and component, a firmware's service to the live
-// port. A [Policy] makes a verdict of findings, claims and gaps.
+// its program, settings, account, guards and component, a found port to the maker's list
+// of ports, a found component to the declared one.
+//
+// Answers are given for each root file system, by its role: one bad finding for each fact,
+// or one for a component or root where the rule says so; one unknown finding for all facts
+// that stayed open, with the words of what was missing; one good finding with the number
+// of facts that were looked at, and only where the kinds that the rule needs were seen
+// fully and no gap could hide one. A gap that is a reservation does not count. A root that
+// does not run (a data partition) has a good finding only where something was looked at.
+//
+// A [Policy] makes a verdict of findings and gaps.
 //
 // The package knows no image and no report.
 package judge
