@@ -225,7 +225,7 @@ func (r *Root) keyUse(f *File, k key.Key, certified map[string]key.Certificate) 
 	case k.Form == "wireguard", k.Form == "openvpn", strings.HasPrefix(p, "/etc/openvpn/"), strings.HasPrefix(p, "/etc/ipsec.d/"),
 		strings.HasPrefix(p, "/etc/swanctl/"), strings.HasPrefix(p, "/etc/wireguard/"), strings.HasPrefix(p, "/etc/tinc/"):
 		return "vpn"
-	case k.Form == "dropbear" && !strings.Contains(p, "/.ssh/"), strings.Contains(base, "host_key"), strings.Contains(base, "hostkey"):
+	case k.Form == "dropbear" && !strings.Contains(p, "/.ssh/"), strings.HasPrefix(base, "ssh_host_"), strings.Contains(base, "host_key"), strings.Contains(base, "hostkey"):
 		return "ssh-host"
 	case strings.Contains(p, "/.ssh/"), k.Form == "putty", strings.HasPrefix(base, "id_rsa"), strings.HasPrefix(base, "id_ed25519"),
 		strings.HasPrefix(base, "id_ecdsa"), strings.HasPrefix(base, "id_dsa"), strings.HasPrefix(base, "id_dropbear"):

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/vesalius-project/vesalius/examples"
-	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
@@ -104,7 +103,6 @@ func TestReplicaCredentials(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.budget = budget.New(budget.Limits{Tries: 16_000}) // enough for these, and no minute for yescrypt
 				inspect(r, strings.Fields("accounts keys certificates pam secrets sudo"))
 				if got := c.holds(&r.Facts); got == fixed {
 					t.Errorf("fixed %t: %t", fixed, got)

@@ -214,6 +214,9 @@ func (x *found) lines(f *File, in string, style secret.Style) {
 		x.far(f, in, style)
 		return
 	}
+	if strings.HasSuffix(f.Path, ".xml") {
+		text = withoutComments(text)
+	}
 	n, from, last := 1, 0, -1
 	for _, at := range f.Trace.Words {
 		if int(at) >= len(text) || int(at) < from {
@@ -228,9 +231,25 @@ func (x *found) lines(f *File, in string, style secret.Style) {
 		line := text[strings.LastIndexByte(text[:at], '\n')+1:]
 		line, _, _ = strings.Cut(line, "\n")
 		for _, s := range secret.Line(line, style) {
-			x.value(f, n, in, s)
+			print := secretPrint(s.Value)
+			if print == "" || !slices.ContainsFunc(f.Trace.Secrets, func(t SecretSeen) bool { return t.Fingerprint == print }) {
+				x.value(f, n, in, s)
+			}
 		}
 	}
+}
+
+// withoutComments blanks the comments of XML, so that every offset stays.
+func withoutComments(text string) string {
+	return xmlComment.ReplaceAllStringFunc(text, func(s string) string {
+		blank := bytes.Repeat([]byte(" "), len(s))
+		for i := range len(s) {
+			if s[i] == '\n' {
+				blank[i] = '\n'
+			}
+		}
+		return string(blank)
+	})
 }
 
 // far reads the lines of a large file by their offsets, where it can be read at random.
