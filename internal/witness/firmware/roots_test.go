@@ -277,8 +277,8 @@ func line(t *testing.T, f fact.Fact) string {
 	return string(f.Kind()) + " " + string(b) + "\n"
 }
 
-// FuzzInspectors holds that no tree makes an inspector panic, hang or state a fact without
-// its source and place.
+// FuzzInspectors holds that no tree, and no content of a file in it, makes a looker or an
+// inspector panic, hang or state a fact without its source and place.
 func FuzzInspectors(f *testing.F) {
 	samples, err := filepath.Glob("testdata/*/*.txtar")
 	if err != nil {
@@ -289,17 +289,31 @@ func FuzzInspectors(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(string(b))
+		f.Add(string(b), []byte{})
+		tree, err := parseTree(string(b))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, n := range tree.nodes {
+			if p, ok := blobOf(n); ok && len(p) > 0 && (len(p) < 4096 || p[0] < ' ') {
+				f.Add("-- /etc/passwd --\nroot:x:0:0::/:/bin/sh\n", p)
+			}
+		}
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Add("-- /etc/passwd --\nroot:x:0:0::/:/bin/sh\n", windows(0x8664, 0x40, 3, true))
+	f.Fuzz(func(t *testing.T, text string, content []byte) {
 		s, err := parseTree(text)
 		if err != nil {
 			t.Skip()
+		}
+		if len(content) > 0 {
+			s.nodes = append(s.nodes, &image.Node{Path: "/usr/bin/content", Mode: 0o4755, Size: int64(len(content)), Data: image.BytesBlob(content)})
 		}
 		r, err := s.root(t)
 		if err != nil {
 			t.Skip()
 		}
+		r.budget = budget.New(budget.Limits{Tries: 1}) // guessing passwords is not what is tried here
 		inspect(r, allInspectors())
 		for _, k := range fact.Kinds() {
 			for _, f := range r.Facts.Of(k) {
@@ -309,4 +323,12 @@ func FuzzInspectors(f *testing.F) {
 			}
 		}
 	})
+}
+
+// blobOf returns the content of a file.
+func blobOf(n *image.Node) ([]byte, bool) {
+	if n.Data == nil {
+		return nil, false
+	}
+	return n.Data.Bytes()
 }
