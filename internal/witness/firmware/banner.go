@@ -142,7 +142,7 @@ func builtInEnvironment(c *content, at int64) map[string]string {
 		return nil // in the middle of a text
 	}
 	start := i
-	for start > 1 && !(p[start-1] == 0 && p[start-2] == 0) && textByte(p[start-1]) {
+	for start > 1 && (p[start-1] != 0 || p[start-2] != 0) && textByte(p[start-1]) {
 		start--
 	}
 	end := bytes.Index(p[i:], []byte{0, 0})

@@ -291,6 +291,10 @@ func (f *elfFile) hardening(b *Binary) {
 		e.Static = fact.Say(!interp && len(f.needed) == 0)
 		e.PIE = fact.Say(f.kind == 3)
 	}
+	if !interp && !dynamic && f.bare() {
+		e.Type, e.Static, e.PIE = "object", fact.Opt[bool]{}, fact.Opt[bool]{}
+		return
+	}
 	switch stack := f.segment(0x6474e551); {
 	case stack != nil:
 		e.NX = fact.Say(stack.flags&1 == 0)
@@ -329,6 +333,17 @@ func (f *elfFile) hardening(b *Binary) {
 	if table != nil {
 		e.RPath = fact.Say(rpath)
 	}
+}
+
+// bare reports whether a static program has nothing of what a C library leaves: it runs
+// without an operating system, as boot loaders and firmware of other processors do.
+func (f *elfFile) bare() bool {
+	for _, kind := range []uint32{4, 7, 0x6474e552} { // notes, thread storage, RELRO
+		if f.segment(kind) != nil {
+			return false
+		}
+	}
+	return len(f.sections) > 0 && f.section(".init") == nil && f.section(".init_array") == nil && f.section(".ctors") == nil
 }
 
 // symbols states what the imported functions show.

@@ -18,10 +18,11 @@ var executables = inspector{
 func lookExecutables(r *Root) {
 	runs, seen := runsOf(r)
 	arches := map[string]int{}
-	product := map[string]bool{} // programs that are known daemons
+	product, service := map[string]bool{}, map[string]bool{} // programs that are known daemons, and others that stay
 	for _, s := range r.Facts.Service {
-		if f := r.Lookup(s.Program); s.Product != "" && s.Program != "" && f != nil {
-			product[f.Path] = true
+		if f := r.Lookup(s.Program); s.Program != "" && f != nil {
+			product[f.Path] = product[f.Path] || s.Product != ""
+			service[f.Path] = service[f.Path] || s.Start.Or("") == "boot"
 		}
 	}
 	for _, f := range r.Files() {
@@ -47,7 +48,7 @@ func lookExecutables(r *Root) {
 			e.Boot = fact.Say(runs[f.Path].boot)
 		}
 		if e.Type == "program" || e.Type == "library" {
-			if own, ok := r.maker(f, e.Boot.Or(false), product[f.Path]); ok {
+			if own, ok := r.maker(f, service[f.Path], product[f.Path]); ok {
 				e.Vendor = fact.Say(own)
 			}
 		}

@@ -64,7 +64,8 @@ func (k *kernelReader) release(release string, at fact.Place) {
 			k.fact.Version = plainVersion.FindString(release)
 		}
 	}
-	if k.fact.Release == release && len(k.fact.Places) < 64 {
+	have := slices.ContainsFunc(k.fact.Places, func(p fact.Place) bool { return p.String() == at.String() })
+	if k.fact.Release == release && len(k.fact.Places) < 64 && !have {
 		k.fact.Places = append(k.fact.Places, at)
 	}
 	k.releases[release] = true

@@ -139,9 +139,10 @@ func (r *Root) distributed(f *File) bool {
 	return ok && !o.foreign[name]
 }
 
-// maker says whether a file is the maker's own: true, false, or not known. boot says that
-// the system starts it, product that it is known to be some project's.
-func (r *Root) maker(f *File, boot, product bool) (own, known bool) {
+// maker says whether a file is the maker's own: true, false, or not known. service says
+// that the system starts it and that it stays, product that it is known to be some
+// project's.
+func (r *Root) maker(f *File, service, product bool) (own, known bool) {
 	if product {
 		return false, true
 	}
@@ -161,7 +162,7 @@ func (r *Root) maker(f *File, boot, product bool) (own, known bool) {
 		return false, true
 	case o.database && o.complete && o.official:
 		return true, true
-	case makersPlace.MatchString(f.Path), boot && !o.database:
+	case makersPlace.MatchString(f.Path), service && !o.database && r.Role == "system":
 		return true, true
 	}
 	return false, false

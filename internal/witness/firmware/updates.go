@@ -71,7 +71,7 @@ func updateScripts(r *Root) {
 		switch {
 		case u.insecure:
 			out.Verified = fact.Say(false)
-		case u.transport == "https" && !(u.busybox && busybox):
+		case u.transport == "https" && (!u.busybox || !busybox):
 			out.Verified = fact.Say(true)
 		}
 		if run.known {
