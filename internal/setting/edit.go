@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// Every edit is read again before it is returned: one that would not say what was asked for
+// is an error, for example within a file that is damaged.
+
 // Set returns the text with every entry of a key in a scope set to a value, so that the
 // program obeys it whichever of several it takes. Where there is none, one is added.
 func (f *File) Set(scope []string, key, value string) (string, error) {
@@ -21,12 +24,37 @@ func (f *File) Set(scope []string, key, value string) (string, error) {
 		}
 		text = text[:e.Start] + word + text[e.End:]
 	}
+	if n := said(Parse(f.Syntax, text), scope, key, value); n != len(found) {
+		return "", fmt.Errorf("%s: value %q does not read back", key, value)
+	}
 	return text, nil
+}
+
+// said counts the entries of a key in a scope that have a value.
+func said(f *File, scope []string, key, value string) int {
+	n := 0
+	for _, e := range f.Lookup(scope, key) {
+		if e.Value == value {
+			n++
+		}
+	}
+	return n
 }
 
 // Add returns the text with one more entry behind the last one of its scope. A section
 // that is not there is made at the end of the file, in families that name sections.
 func (f *File) Add(scope []string, key, value string) (string, error) {
+	text, err := f.add(scope, key, value)
+	if err != nil {
+		return "", err
+	}
+	if said(Parse(f.Syntax, text), scope, key, value) != said(f, scope, key, value)+1 {
+		return "", fmt.Errorf("%s: value %q does not read back", key, value)
+	}
+	return text, nil
+}
+
+func (f *File) add(scope []string, key, value string) (string, error) {
 	line, err := f.line(scope, key, value)
 	if err != nil {
 		return "", err
@@ -144,7 +172,13 @@ func (f *File) Replace(e Entry, value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return f.Text[:e.Start] + word + f.Text[e.End:], nil
+	text := f.Text[:e.Start] + word + f.Text[e.End:]
+	i := slices.IndexFunc(f.Entries, func(x Entry) bool { return x.Start == e.Start })
+	after := Parse(f.Syntax, text).Entries
+	if i < 0 || len(after) != len(f.Entries) || after[i].Key != e.Key || after[i].Value != value {
+		return "", fmt.Errorf("%s: value %q does not read back", e.Key, value)
+	}
+	return text, nil
 }
 
 // Cut returns the text without one entry.
@@ -209,9 +243,12 @@ func (f *File) word(e Entry, value string) (string, error) {
 	if old[0] == '"' || old[0] == '\'' {
 		quote = old[:1]
 	}
-	if f.Syntax.Family == JSON {
+	switch {
+	case f.Syntax.Family == JSON:
 		quote = ""
 		value = f.json(value)
+	case quote == "":
+		quote = f.needs(value)
 	}
 	v, err := f.quote(value, quote)
 	if err != nil {
@@ -235,10 +272,7 @@ func (f *File) line(scope []string, key, value string) (string, error) {
 	case WPA:
 		form = "%s=%s"
 	case Shell:
-		form = "%s=%s"
-		if strings.ContainsAny(value, " \t\"'$;&|<>()*?#~`\\") || value == "" {
-			quote = "'"
-		}
+		form, quote = "%s=%s", f.needs(value)
 	case Colon:
 		form = "%s:%s"
 	case Kconfig:
@@ -254,10 +288,7 @@ func (f *File) line(scope []string, key, value string) (string, error) {
 			return key + ";", nil
 		}
 	case Lighttpd:
-		form = "%s = %s"
-		if value == "" || strings.Trim(value, "0123456789") != "" && value[0] != '(' {
-			quote = `"`
-		}
+		form, quote = "%s = %s", f.needs(value)
 	case JSON:
 		value, form = f.json(value), `"%s": %s`
 	case XML:
@@ -279,6 +310,21 @@ func (f *File) line(scope []string, key, value string) (string, error) {
 		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	return strings.TrimRight(fmt.Sprintf(form, key, v), " "), nil
+}
+
+// needs returns the quotes that a bare value cannot do without.
+func (f *File) needs(value string) string {
+	switch f.Syntax.Family {
+	case Shell, UCI:
+		if value == "" || strings.ContainsAny(value, " \t\"'$;&|<>()*?#~`\\") {
+			return "'"
+		}
+	case Lighttpd:
+		if value == "" || strings.Trim(value, "0123456789") != "" && value[0] != '(' {
+			return `"`
+		}
+	}
+	return ""
 }
 
 // quote puts a value into quotes. A value that would end its line or its quotes is

@@ -116,6 +116,58 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// TestEditedText holds what the edits write, to the byte.
+func TestEditedText(t *testing.T) {
+	t.Parallel()
+	set := func(f *File, scope, key, value string) (string, error) {
+		if scope == "" {
+			return f.Set(nil, key, value)
+		}
+		return f.Set(strings.Split(scope, "/"), key, value)
+	}
+	for _, c := range []struct {
+		syntax                        Syntax
+		text, scope, key, value, want string
+	}{
+		{Syntax{Family: Words, Fold: true, Sections: []string{"Match"}}, "# c\nPermitRootLogin yes\n\nMatch User a\n  X no\n", "", "permitrootlogin", "no", "# c\nPermitRootLogin no\n\nMatch User a\n  X no\n"},
+		{Syntax{Family: Words, Sections: []string{"Match"}}, "# c\nA yes\n\nMatch User a\n  X no\n", "", "B", "2", "# c\nA yes\nB 2\n\nMatch User a\n  X no\n"},
+		{Syntax{Family: Equals}, "listen=YES\n", "", "ssl_enable", "YES", "listen=YES\nssl_enable=YES\n"},
+		{Syntax{Family: INI}, "[global]\n   a = b\n[x]\n   c = d\n", "global", "e", "f g", "[global]\n   a = b\n   e = f g\n[x]\n   c = d\n"},
+		{Syntax{Family: INI}, "[x]\nc = d", "global", "e", "f", "[x]\nc = d\n[global]\ne = f\n"},
+		{Syntax{Family: Shell}, "A=1 # c\n", "", "A", "x y", "A='x y' # c\n"},
+		{Syntax{Family: UCI}, "config dropbear\n\toption PasswordAuth 'on'\n", "dropbear", "PasswordAuth", "off", "config dropbear\n\toption PasswordAuth 'off'\n"},
+		{Syntax{Family: Blocks}, "http {\n\tserver {\n\t\tlisten 80;\n\t}\n}\n", "http/server", "ssl_protocols", "TLSv1.2 TLSv1.3", "http {\n\tserver {\n\t\tlisten 80;\n\t\tssl_protocols TLSv1.2 TLSv1.3;\n\t}\n}\n"},
+		{Syntax{Family: Lighttpd}, "server.port = 80\n", "", "ssl.engine", "enable", "server.port = 80\nssl.engine = \"enable\"\n"},
+		{Syntax{Family: JSON}, "{\n  // c\n  \"A\" : true\n}\n", "", "A", "false", "{\n  // c\n  \"A\" : false\n}\n"},
+		{Syntax{Family: JSON}, "{\n  \"A\" : true\n}\n", "", "B", "x", "{\n  \"B\": \"x\",\n  \"A\" : true\n}\n"},
+		{Syntax{Family: Kconfig}, "CONFIG_A=y\n# CONFIG_B is not set\n", "", "CONFIG_B", "y", "CONFIG_A=y\nCONFIG_B=y\n"},
+		{Syntax{Family: Kconfig}, "CONFIG_A=y\n", "", "CONFIG_A", "n", "# CONFIG_A is not set\n"},
+		{Syntax{Family: WPA}, "network={\n\tpsk=\"a\"\n}\n", "network", "psk", "b", "network={\n\tpsk=\"b\"\n}\n"},
+	} {
+		got, err := set(Parse(c.syntax, c.text), c.scope, c.key, c.value)
+		if err != nil || got != c.want {
+			t.Errorf("%s: %s = %s: have %q, %v, want %q", c.syntax.Family, c.key, c.value, got, err, c.want)
+		}
+	}
+	for _, c := range []struct {
+		syntax           Syntax
+		text, key, value string
+	}{
+		{Syntax{Family: Words}, "A 1\n", "A", "2\nB 3"},
+		{Syntax{Family: Blocks}, "a 1;\n", "a", "2; b 3"},
+		{Syntax{Family: UCI}, "config a\n", "B", "it's"},
+		{Syntax{Family: Colon}, "a:b\n", "c", "x\x00"},
+	} {
+		if got, err := set(Parse(c.syntax, c.text), "", c.key, c.value); err == nil {
+			t.Errorf("%s: %s = %q is written as %q", c.syntax.Family, c.key, c.value, got)
+		}
+	}
+	f := Parse(Syntax{Family: JSON}, "{\n  \"A\": 1,\n  \"B\": 2\n}\n")
+	if got, want := f.Remove(nil, "B"), "{\n  \"A\": 1\n}\n"; got != want {
+		t.Errorf("B removed: %q, want %q", got, want)
+	}
+}
+
 // words writes the entries of a file, one a word.
 func words(f *File) []string {
 	var out []string
@@ -186,8 +238,15 @@ func FuzzParse(f *testing.F) {
 				break
 			}
 			file.Cut(e)
-			if _, err := file.Set(e.Scope, e.Key, "yes"); err == nil {
-				continue
+			if edited, err := file.Set(e.Scope, e.Key, "7"); err == nil && !e.Head {
+				for _, now := range Parse(s, edited).Lookup(e.Scope, e.Key) {
+					if now.Value != "7" {
+						t.Fatalf("%+v set to 7 gives %+v", e, now)
+					}
+				}
+			}
+			if edited, err := file.Replace(e, "x y"); err == nil && len(Parse(s, edited).Entries) != len(file.Entries) {
+				t.Fatalf("%+v set to x y gives %q", e, edited)
 			}
 		}
 	})
