@@ -73,8 +73,9 @@ func (i *interfacing) consoles() {
 		if len(l.places) == 0 || l.started == "inittab" && l.stays {
 			continue // read with its line
 		}
-		if name == "getty" || name == "agetty" || name == "mingetty" || name == "sulogin" {
-			i.getty(l.words, "", l.start, l.places)
+		if name == "getty" || name == "agetty" || name == "mingetty" {
+			_, tty, _ := strings.Cut(l.name, "@") // of the unit's instance
+			i.getty(l.words, tty, l.start, l.places)
 		}
 	}
 }
@@ -495,7 +496,11 @@ func (i *interfacing) wireless(f *File) {
 
 // radio states Bluetooth, cellular and CAN by the programs that serve them.
 func (i *interfacing) radio() {
-	for _, l := range i.chain.launches {
+	launches := slices.DeleteFunc(slices.Clone(i.chain.launches), func(l *launch) bool {
+		// One that nothing starts says something only where no other start is.
+		return l.start == "never" && slices.ContainsFunc(i.chain.launches, func(o *launch) bool { return o.start != "never" && path.Base(o.words[0]) == path.Base(l.words[0]) })
+	})
+	for _, l := range launches {
 		if len(l.places) == 0 {
 			continue
 		}

@@ -40,7 +40,7 @@ type mounter struct {
 }
 
 // apiTypes are file systems of the kernel that hold nobody's data.
-var apiTypes = words("proc sysfs devpts devtmpfs cgroup cgroup2 debugfs tracefs configfs securityfs pstore efivarfs bpf mqueue hugetlbfs fusectl binfmt_misc rpc_pipefs usbfs swap selinuxfs smackfs functionfs autofs nsfs rootfs auto-none")
+var apiTypes = words("proc sysfs devpts devtmpfs cgroup cgroup2 debugfs tracefs configfs securityfs pstore efivarfs bpf mqueue hugetlbfs fusectl binfmt_misc rpc_pipefs usbfs swap selinuxfs smackfs nfsd functionfs autofs nsfs rootfs auto-none")
 
 var remoteTypes = words("nfs nfs4 cifs smbfs smb3 9p sshfs fuse.sshfs davfs ceph glusterfs fuse.glusterfs afs ncpfs curlftpfs")
 
@@ -280,9 +280,21 @@ func (m *mounter) remount(rest []string, options string, place fact.Place) {
 		return
 	}
 	point := path.Clean(rest[len(rest)-1])
+	for _, api := range []string{"/proc", "/sys", "/dev", "/run"} {
+		if point == api || strings.HasPrefix(point, api+"/") {
+			return
+		}
+	}
+	if strings.ContainsAny(options, "$`") {
+		// What it becomes is known only when it runs.
+		if m.points[point] != nil {
+			m.points[point].Writable = fact.Opt[bool]{}
+		}
+		return
+	}
 	f := m.points[point]
 	if f == nil {
-		if !path.IsAbs(point) {
+		if !path.IsAbs(point) || !strings.Contains(options, "rw") {
 			return
 		}
 		f = &fact.Mount{Point: point, Options: []string{}}

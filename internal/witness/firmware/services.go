@@ -47,7 +47,7 @@ func lookServices(r *Root) {
 			continue
 		}
 		s := r.service(l)
-		key := strings.Join(append([]string{s.Name, s.Protocol, s.Program}, s.Arguments...), "\x00")
+		key := strings.Join(append([]string{s.Name, s.Program}, s.Arguments...), "\x00")
 		if old, ok := known[key]; ok {
 			merge(old, s)
 			continue
@@ -88,6 +88,12 @@ func samePlaces(a, b []fact.Place) bool {
 
 // merge adds what a second start of the same service says.
 func merge(a, b *fact.Service) {
+	// A unit that is started by itself has the sockets of its socket unit all the same.
+	for _, s := range [][2]*fact.Service{{a, b}, {b, a}} {
+		if to, from := s[0], s[1]; !to.Port.Stated() && from.Port.Stated() {
+			to.Port, to.Listens, to.Bind, to.Reachable, to.Transport, to.Protocol = from.Port, from.Listens, from.Bind, from.Reachable, from.Transport, from.Protocol
+		}
+	}
 	if ranks[b.Start.Or("")] > ranks[a.Start.Or("")] {
 		places := b.Places
 		b.Places = append(b.Places, a.Places...)
@@ -132,7 +138,7 @@ func isService(r *Root, l *launch) bool {
 	if multi {
 		return false // an applet that is no daemon
 	}
-	return l.stays || l.background || l.accepts() && !client[name] && !l.ofUnit()
+	return l.stays || l.background || l.accepts() && l.start != "never" && !client[name] && !l.ofUnit()
 }
 
 // ofUnit reports whether a unit of systemd runs the command itself: what it does not keep
@@ -155,13 +161,13 @@ func (l *launch) accepts() bool {
 
 // client are programs that have code to accept connections and do not stay.
 var client = words(`nc netcat ncat socat bash perl gdb rpcinfo showmount nfsstat exportfs smbclient smbpasswd pdbedit net nmblookup mysqladmin mysql mariadb psql redis-cli mongo sqlite3
-	dhcp6c snmpget snmpwalk snmpset mosquitto_pub mosquitto_sub avahi-browse avahi-publish iperf3 bluetoothctl amixer cupsctl lpadmin ntpq ntpdc chronyc pppoe-discovery nginx-debug xauth xinit startx`)
+	dhcp6c snmpget snmpwalk snmpset mosquitto_pub mosquitto_sub avahi-browse avahi-publish iperf3 bluetoothctl amixer cupsctl lpadmin ntpq ntpdc chronyc pppoe-discovery sdptool hcitool nginx-debug xauth xinit startx`)
 
 // asks reports whether arguments make a daemon answer and end.
 func asks(name string, args []string) bool {
 	for _, a := range args {
 		switch a {
-		case "--version", "--help", "-version", "--test", "--configtest", "--check", "reload", "stop", "status", "configtest":
+		case "--version", "--help", "-version", "--test", "--configtest", "--check", "reload", "stop", "status", "configtest", "-?", `-\?`:
 			return true
 		}
 	}
@@ -169,6 +175,8 @@ func asks(name string, args []string) bool {
 	switch name {
 	case "sshd":
 		return has("-t") || has("-T")
+	case "lighttpd":
+		return has("-t") || has("-tt")
 	case "nginx":
 		return has("-t") || has("-s") || has("-T")
 	case "apache2", "httpd":

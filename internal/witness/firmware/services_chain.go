@@ -257,6 +257,8 @@ func (r *Root) test(op, p string) shell.Truth {
 			return shell.Unlikely
 		}
 		return shell.No
+	case r.Lookup("/"+strings.SplitN(p[1:], "/", 2)[0]) == nil && !under("/data", "/mnt", "/media", "/persist", "/userdata", "/config", "/overlay"):
+		return shell.Unlikely
 	case under("/etc", "/opt", "/home", "/root", "/srv", "/boot", "/var/www", "/www"):
 		return shell.Unlikely
 	}

@@ -109,7 +109,7 @@ var passing = words(`sleep cat echo printf logger tail head dd cp mv rm ln mkdir
 	ubiattach ubimount ubiupdatevol gpioset gpioget i2cset i2cget devmem amixer alsactl aplay arecord fbset con2fbmap loadkeys loadfont setfont dmesg dbus-uuidgen dbus-send dbus-monitor
 	ssh-keygen dropbearkey uci ubus jshn wpa_cli hostapd_cli bluetoothctl hciattach hciconfig brcm_patchram_plus btattach rfkill psplash plymouth plymouthd startpar bootlogd seedrng urandom
 	savelog logrotate run-parts crontab at batch expr basename dirname seq usleep env id whoami tty mesg ping ping6 arping traceroute nslookup host dig time rtcwake microcom minicom screen tmux
-	vi nano less more python-config kmod lsmod start-stop-daemon service rc-service openrc apt-get apt dpkg opkg rpm apk swupdate-client ar bzip2 xz restorecon setenforce load_policy apparmor_parser auditctl augenrules aa-status
+	vi nano less more python-config kmod lsmod start-stop-daemon systemd-sulogin-shell systemd-tty-ask-password-agent systemd-reply-password service rc-service openrc apt-get apt dpkg opkg rpm apk swupdate-client ar bzip2 xz restorecon setenforce load_policy apparmor_parser auditctl augenrules aa-status
 	systemd-notify systemd-run systemd-random-seed systemd-update-utmp systemd-user-sessions readahead e4defrag fstrim quotacheck quotaon setserial setquota gdbus busctl update-ca-certificates exit eend log_daemon_msg log_end_msg log_progress_msg`)
 
 func words(list string) map[string]bool {

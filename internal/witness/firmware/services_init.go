@@ -492,7 +492,7 @@ func (c *startChain) rest() {
 			continue
 		}
 		switch name := path.Base(f.Path); {
-		case name == "rc" || name == "rcS" || name == "rcK" || name == "rcSL" || name == "skeleton" || strings.HasPrefix(name, "functions") || name == "README":
+		case name == "rc" || name == "rcS" || name == "rcK" || name == "rcSL" || name == "skeleton" || strings.HasPrefix(name, "functions") || name == "README" || strings.Contains(name, ".dpkg-") || strings.HasSuffix(name, "~"):
 			continue
 		}
 		if _, ok := c.reached[f.Path]; !ok && isShellScript(f) {

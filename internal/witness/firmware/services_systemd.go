@@ -343,7 +343,10 @@ func (c *startChain) unitCondition(u *unit) string {
 	var out []string
 	for _, k := range []string{"ConditionPathExists", "ConditionPathIsDirectory", "ConditionFileNotEmpty", "ConditionDirectoryNotEmpty", "ConditionFileIsExecutable", "AssertPathExists"} {
 		for _, v := range u.all("Unit." + k) {
-			p := strings.TrimPrefix(v.value, "|")
+			if strings.HasPrefix(v.value, "|") {
+				continue // one of several is enough
+			}
+			p := v.value
 			neg := strings.HasPrefix(p, "!")
 			op := "-e"
 			if strings.HasSuffix(k, "Executable") {
@@ -361,8 +364,8 @@ func (c *startChain) unitCondition(u *unit) string {
 	}
 	for _, k := range []string{"ConditionKernelCommandLine", "ConditionVirtualization", "ConditionFirstBoot", "ConditionHost", "ConditionFirmware", "ConditionACPower", "ConditionNeedsUpdate"} {
 		for _, v := range u.all("Unit." + k) {
-			if k == "ConditionVirtualization" && strings.HasPrefix(v.value, "!") {
-				continue // it is no virtual machine, but a device
+			if strings.HasPrefix(v.value, "!") || strings.HasPrefix(v.value, "|") {
+				continue // so it is as a rule: no container, no word on the command line
 			}
 			out = append(out, k+"="+v.value)
 		}

@@ -438,6 +438,9 @@ func (w *walker) binary(c *syntax.BinaryCmd) (flow, Truth) {
 	case syntax.AndStmt:
 	default: // a pipe
 		fl, tr = w.stmt(c.Y)
+		if asksItself(c.X) {
+			tr = Yes // what is installed is taken to be what it should be
+		}
 		if fl != next {
 			fl, tr = next, Maybe
 		}
@@ -461,6 +464,19 @@ func (w *walker) binary(c *syntax.BinaryCmd) (flow, Truth) {
 		tr = tr.not()
 	}
 	return next, tr
+}
+
+// asksItself reports whether a command asks a program what it is.
+func asksItself(s *syntax.Stmt) bool {
+	call, ok := s.Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) < 2 {
+		return false
+	}
+	switch call.Args[len(call.Args)-1].Lit() {
+	case "--version", "--help", "-V", `-\?`, "-?":
+		return true
+	}
+	return false
 }
 
 // likely walks what runs as the system is delivered. Where it leaves, what follows runs

@@ -17,7 +17,7 @@ func host(run func(Command)) Host {
 	return Host{
 		Text: func(p string) (string, bool) { s, ok := files[p]; return s, ok },
 		Test: func(_, p string) Truth {
-			if strings.HasPrefix(p, "/data") {
+			if strings.HasPrefix(p, "/data") || strings.HasPrefix(p, "/proc") {
 				return Maybe
 			}
 			if strings.HasPrefix(p, "/etc/no") {
@@ -108,6 +108,8 @@ func TestForms(t *testing.T) {
 		{"[ -e /etc/no ] && b", "1 b if [ -e /etc/no ]\n"},
 		{"if [ -e /etc/no ]; then b; else c; fi", "1 b if [ -e /etc/no ]\n1 c\n"},
 		{"if [ ! -e /etc/no ]; then b; else c; fi", "1 b\n1 c if not [ ! -e /etc/no ]\n"},
+		{"grep -q ^ENABLED=yes /etc/default/foo && b; egrep -q '^(X|Y)=' /etc/default/foo && c", "1 grep -q ^ENABLED=yes /etc/default/foo\n1 b\n1 egrep -q ^(X|Y)= /etc/default/foo\n"},
+		{"foo --version | grep -q x || exit\nb", "1 foo --version\n1 grep -q x\n2 b\n"},
 		{"eval 'b c'", "1 b c\n"},
 		{"! [ -f /data/a ] || b", "1 b if [ -f /data/a ]\n"},
 	} {

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,14 @@ func (w *walker) simple(c *syntax.CallExpr, redirs []*syntax.Redirect) (flow, Tr
 		return w.call(f, words[1:])
 	}
 	w.run(c, words, redirs, false)
+	switch path.Base(words[0]) {
+	case "grep", "egrep", "fgrep":
+		return next, w.grep(words)
+	case "mountpoint":
+		if last := strings.TrimSuffix(words[len(words)-1], "/"); last == "/proc" || last == "/sys" || last == "/dev" {
+			return next, Yes
+		}
+	}
 	if questions[path.Base(words[0])] {
 		return next, Maybe
 	}
@@ -159,6 +168,57 @@ func (w *walker) builtin(c *syntax.CallExpr, words []string, redirs []*syntax.Re
 	}
 	return next, Yes, false
 }
+
+// grep answers for files of the system whose text is known.
+func (w *walker) grep(words []string) Truth {
+	extended, fold, pattern := path.Base(words[0]) == "egrep", "", ""
+	var files []string
+	for i := 1; i < len(words); i++ {
+		a := words[i]
+		switch {
+		case a == "-e" && i+1 < len(words):
+			i++
+			pattern = words[i]
+		case strings.HasPrefix(a, "--") || strings.ContainsAny(a, "ABCmfv") && strings.HasPrefix(a, "-"):
+			return Maybe
+		case strings.HasPrefix(a, "-"):
+			extended = extended || strings.Contains(a, "E")
+			if strings.Contains(a, "i") {
+				fold = "(?i)"
+			}
+			if strings.ContainsAny(a, "FPwx") {
+				return Maybe
+			}
+		case pattern == "":
+			pattern = a
+		default:
+			files = append(files, a)
+		}
+	}
+	if len(files) == 0 || strings.ContainsAny(pattern, "$`") && !strings.HasSuffix(pattern, "$") || path.Base(words[0]) == "fgrep" {
+		return Maybe
+	}
+	if !extended {
+		pattern = basic.Replace(pattern)
+	}
+	re, err := regexp.Compile("(?m)" + fold + pattern)
+	if err != nil || len(pattern) > 200 {
+		return Maybe
+	}
+	for _, f := range files {
+		text, ok := w.host.Text(w.at(f))
+		if !ok && w.host.Test("-e", w.at(f)) != No {
+			return Maybe
+		}
+		if w.steps -= 1 + len(text)/1000; ok && re.MatchString(text) {
+			return Yes
+		}
+	}
+	return No
+}
+
+// basic turns a basic regular expression into an extended one.
+var basic = strings.NewReplacer(`\(`, "(", `\)`, ")", `\{`, "{", `\}`, "}", `\|`, "|", `\+`, "+", `\?`, "?", "(", `\(`, ")", `\)`, "{", `\{`, "}", `\}`, "|", `\|`, "+", `\+`, "?", `\?`)
 
 func status(args []string) Truth {
 	switch {
