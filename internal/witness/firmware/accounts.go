@@ -19,6 +19,11 @@ var accounts = inspector{
 
 func lookAccounts(r *Root) {
 	systemAccounts(r)
+	for _, p := range []string{"/var/lib/samba/private/passdb.tdb", "/etc/samba/passdb.tdb", "/var/lib/samba/passdb.tdb", "/etc/vsftpd/vsftpd-virtual-user.db", "/etc/vsftpd_login.db"} {
+		if f := r.Lookup(p); f != nil {
+			r.Blind(fact.KindAccount, "partial", "the users in "+strconv.Quote(f.Path)+" are not read")
+		}
+	}
 	seen := map[string]*fact.Account{}
 	for _, s := range stores {
 		for _, e := range s.read(r) {

@@ -210,11 +210,11 @@ func sample(p string) bool {
 	return false
 }
 
-// forShow reports whether a key opens nothing: a published one that lies with the tests or
+// forShow reports whether a key opens nothing: a sample under a passphrase, a published one that lies with the tests or
 // documents it was published in, or in the library that tests itself with it.
 func forShow(f *File, k key.Key) bool {
 	name, known := knownKeys()[k.Fingerprint]
-	return known && (sample(f.Path) || strings.HasPrefix(name, "self-test of ") && f.Trace.Type == "elf")
+	return sample(f.Path) && k.Encrypted || known && (sample(f.Path) || strings.HasPrefix(name, "self-test of ") && f.Trace.Type == "elf")
 }
 
 // keyUse says what a private key is for, by where it lies and who points to it.

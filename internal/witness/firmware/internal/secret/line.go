@@ -46,7 +46,8 @@ var commands = []struct {
 	{"password", "cifs", regexp.MustCompile(`\b(?:smbclient|rpcclient|smbget|smbmount)\s[^|;&]*?-U\s*["']?([^%\s"']+)%([^\s"']+)`), true},
 	{"password", "mqtt", regexp.MustCompile(`\bmosquitto_(?:pub|sub)\s[^|;&]*?()-P\s*["']?([^\s"']+)`), false},
 	{"password", "system", regexp.MustCompile(`\becho\s+(?:-[en]+\s+)?["']?([a-z_][a-z0-9_-]*):([^\s"'|]+)["']?\s*\|\s*(?:/usr/sbin/|/sbin/)?chpasswd`), true},
-	{"password", "openssl", regexp.MustCompile(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+["']?pass:([^\s"']+)`), true},
+	{"password", "openssl", regexp.MustCompile(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+pass:([^\s"']+)`), true},
+	{"password", "openssl", regexp.MustCompile(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+["']pass:([^\s"']+)["']`), true},
 	{"community", "snmp", regexp.MustCompile(`\bsnmp(?:set|get|walk|bulkwalk)\s[^|;&]*?()-c\s*["']?([^\s"']+)`), false},
 }
 
