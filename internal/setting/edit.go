@@ -323,6 +323,7 @@ func (f *File) needs(value string) string {
 		if value == "" || strings.Trim(value, "0123456789") != "" && value[0] != '(' {
 			return `"`
 		}
+	default:
 	}
 	return ""
 }
