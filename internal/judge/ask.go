@@ -148,7 +148,8 @@ func (c *compiled) groupOf(v *value) string {
 }
 
 // rest answers for the roots in which nothing was bad or open: good where the rule's kinds
-// were seen fully, else unknown.
+// were seen fully, else unknown. Roots that do not run answer only where something was
+// looked at: an archive in a cache has no telnet, and its gaps stand in the report.
 func (w *world) rest(c *compiled, looked map[string]int, answered map[string]bool) []Finding {
 	var out []Finding
 	for _, k := range c.Needs {
@@ -168,7 +169,7 @@ func (w *world) rest(c *compiled, looked map[string]int, answered map[string]boo
 		slices.Sort(roots)
 	}
 	for _, root := range roots {
-		if answered[root] {
+		if answered[root] || looked[root] == 0 && !system(root) && c.Of == "" {
 			continue
 		}
 		var why []string
@@ -177,14 +178,13 @@ func (w *world) rest(c *compiled, looked map[string]int, answered map[string]boo
 				why = append(why, m)
 			}
 		}
-		switch {
-		case len(why) > 0:
+		if len(why) > 0 {
 			out = append(out, c.finding(&pile{root: root, id: "unknown", why: why, confidence: "high"}, Unknown))
-		case looked[root] > 0 || system(root):
-			f := c.finding(&pile{root: root, id: "good", confidence: "high"}, Good)
-			f.Count = looked[root]
-			out = append(out, f)
+			continue
 		}
+		f := c.finding(&pile{root: root, id: "good", confidence: "high"}, Good)
+		f.Count = looked[root]
+		out = append(out, f)
 	}
 	return out
 }
