@@ -21,6 +21,7 @@ var all = []*image.Format{
 	cramfs,
 	romfs,
 	yaffs2,
+	erofs,
 	ext,
 	iso9660,
 	fat,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the samples of the formats of raw flash anew, beside this script. Needs root
-# (device nodes) and Debian's mtd-utils, util-linux, genromfs, python3; and for YAFFS2
+# (device nodes) and Debian's mtd-utils, util-linux, genromfs, erofs-utils, python3; and for YAFFS2
 # mkyaffs2image of the YAFFS2 sources and mkyaffs2 of yaffs2utils 0.2.9 in the PATH,
 # else those samples are left as they are.
 set -eu
@@ -136,3 +136,20 @@ if command -v mkyaffs2image >/dev/null && command -v mkyaffs2 >/dev/null; then
 		pack yaffs-$f.img yaffs2/$f.img
 	done
 fi
+
+# EROFS
+ero() { # NAME OPTIONS...
+	name=$1
+	shift
+	mkfs.erofs -T 1700000000 -U 01234567-89ab-cdef-0123-456789abcdef "$@" erofs-$name.img tree >/dev/null 2>&1
+	pack erofs-$name.img erofs/$name.img
+}
+ero plain
+ero compact -E force-inode-compact
+ero chunk -E force-inode-chunk-indexes --chunksize=4096
+ero lz4 -z lz4hc
+ero legacy -z lz4 -E legacy-compress
+ero big -z lz4hc -C 65536
+ero tail -z lz4hc -E ztailpacking
+head -c 9000 erofs-plain.img >erofs-cut.img
+pack erofs-cut.img erofs/cut.img
