@@ -176,8 +176,23 @@ func chroots(l *image.Layer) []string {
 	return slices.CompactFunc(out, func(a, b string) bool { return strings.HasPrefix(b, a+"/") })
 }
 
+// packageFile returns the name of the package whose content a layer is, empty where it is
+// none that lies in something else: what is not installed is no system.
+func packageFile(l *image.Layer) string {
+	for _, in := range l.Place.Layers {
+		switch path.Ext(in.Path) {
+		case ".deb", ".ipk", ".rpm", ".apk", ".udeb":
+			return path.Base(in.Path)
+		}
+	}
+	return ""
+}
+
 // role names what a layer of files is for.
 func role(l *image.Layer) string {
+	if name := packageFile(l); name != "" {
+		return "data:" + name
+	}
 	has := map[string]bool{}
 	for _, n := range l.Nodes {
 		switch n.Path {

@@ -3,7 +3,6 @@ package firmware
 import (
 	"slices"
 
-	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
 
@@ -37,16 +36,11 @@ func (r *Root) beside() []*Root {
 		return out
 	}
 	for _, o := range r.whole.roots {
-		if o != r && !packaged(o) && (o.Role == "loose" || o.Role == "initramfs" || len(o.Role) > 5 && o.Role[:5] == "data:") {
+		if o != r && (o.Layer == nil || packageFile(o.Layer) == "") && (o.Role == "loose" || o.Role == "initramfs" || len(o.Role) > 5 && o.Role[:5] == "data:") {
 			out = append(out, o)
 		}
 	}
 	return out
-}
-
-// packaged reports whether a root is the content of a package that is not installed.
-func packaged(r *Root) bool {
-	return r.Layer != nil && slices.ContainsFunc(r.Layer.Place.Layers, func(l fact.Layer) bool { return l.Format == "ar" || l.Format == "rpm" })
 }
 
 // layersOf lists the containers of some formats in the image.
