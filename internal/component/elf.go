@@ -20,8 +20,7 @@ type object struct {
 }
 
 const (
-	elfStrings  = 4 << 20 // bytes of a dynamic string table that are read
-	elfVersions = 4096    // defined symbol versions that are read
+	elfVersions = 4096 // defined symbol versions that are read
 	elfSymbols  = 1 << 18
 	elfHeaders  = 256
 	elfDynamics = 4096
@@ -33,7 +32,7 @@ type elfReader struct {
 	wide    bool
 	loads   [][3]int64 // address, offset, size
 	strtab  int64
-	strings []byte
+	strsz   int64
 	symtab  int64
 	hash    int64
 	gnuHash int64
@@ -172,7 +171,7 @@ func (r *elfReader) dynamic(dyn []byte, o *object) {
 	if strsz <= 0 {
 		return
 	}
-	r.strings = r.at(r.strtab, min(strsz, elfStrings))
+	r.strsz = strsz
 	if soname >= 0 {
 		o.soname = r.name(soname)
 	}
@@ -181,10 +180,10 @@ func (r *elfReader) dynamic(dyn []byte, o *object) {
 
 // name returns the string at an offset in the dynamic string table.
 func (r *elfReader) name(at int64) string {
-	if at < 0 || at >= int64(len(r.strings)) {
+	if at < 0 || at >= r.strsz {
 		return ""
 	}
-	p := r.strings[at:min(at+512, int64(len(r.strings)))]
+	p := r.at(r.strtab+at, min(512, r.strsz-at))
 	i := bytes.IndexByte(p, 0)
 	if i < 0 {
 		return ""

@@ -24,6 +24,16 @@ type Matcher struct {
 func New(signatures []Signature) (*Matcher, error) {
 	m := &Matcher{byName: map[string]*signature{}}
 	index := map[string]int{}
+	literal := func(l string) int {
+		n, ok := index[l]
+		if !ok {
+			n = len(m.literals)
+			index[l] = n
+			m.literals = append(m.literals, l)
+			m.ways = append(m.ways, nil)
+		}
+		return n
+	}
 	for i := range signatures {
 		s, err := compileSignature(&signatures[i])
 		if err != nil {
@@ -44,14 +54,11 @@ func New(signatures []Signature) (*Matcher, error) {
 			if w.literal == "" {
 				continue
 			}
-			n, ok := index[w.literal]
-			if !ok {
-				n = len(m.literals)
-				index[w.literal] = n
-				m.literals = append(m.literals, w.literal)
-				m.ways = append(m.ways, nil)
-			}
+			n := literal(w.literal)
 			m.ways[n] = append(m.ways[n], w)
+			if w.With != "" {
+				w.with = literal(w.With)
+			}
 		}
 	}
 	m.records = len(m.literals)
@@ -90,6 +97,7 @@ const (
 	runAfter       = 512
 	nearWithin     = 256
 	nearAtMost     = 1 << 20
+	nearWide       = 64 << 10
 )
 
 // Match returns the evidence in a content, in a stable order. hits are in the order of
@@ -108,6 +116,12 @@ func (m *Matcher) match(b *image.Blob, hits []Hit, o *object) ([]Evidence, error
 			}
 		}
 	}
+	seen := make([]bool, len(m.literals))
+	for _, h := range hits {
+		if h.Literal >= 0 && h.Literal < len(seen) {
+			seen[h.Literal] = true
+		}
+	}
 	recorded := map[int]bool{}
 	for _, h := range hits {
 		if h.Literal >= m.records {
@@ -121,7 +135,14 @@ func (m *Matcher) match(b *image.Blob, hits []Hit, o *object) ([]Evidence, error
 			continue
 		}
 		for _, w := range m.ways[h.Literal] {
-			if f.tries[w]++; f.tries[w] <= triesAtMost {
+			if w.with >= 0 && !seen[w.with] || !f.may(w) {
+				continue
+			}
+			most := triesAtMost
+			if w.Within > nearWide {
+				most = 1 // one look sees it all
+			}
+			if f.tries[w]++; f.tries[w] <= most {
 				f.try(w, h.At)
 			}
 		}
@@ -183,6 +204,16 @@ func (f *finder) exportsAll(w *way) bool {
 	return !slices.ContainsFunc(w.Without, f.object.exported)
 }
 
+// may reports whether what a way would show could count: a mention in a file that is not
+// the product's own does not, and a library of another name is not its own.
+func (f *finder) may(w *way) bool {
+	own := &w.sig.Own
+	if w.Says != "" || f.own[w.sig] {
+		return true
+	}
+	return len(own.Files) > 0 && (f.object.soname == "" || len(own.Sonames) == 0)
+}
+
 // try looks about a hit of a way's literal.
 func (f *finder) try(w *way, at int64) {
 	if w.Near != "" {
@@ -227,6 +258,9 @@ func (f *finder) near(w *way, at int64) {
 	several := false
 	runs(p, 2, func(off int, s string) {
 		pos := from + int64(off)
+		if w.lone && (len(s) > 40 || !digit(s[0])) {
+			return
+		}
 		v, ok := w.find(s)
 		if !ok || v == "" {
 			return
@@ -249,9 +283,6 @@ func (f *finder) near(w *way, at int64) {
 // say adds what a way has shown, unless it can only be a mention.
 func (f *finder) say(w *way, version, how, why string, at int64) {
 	own := f.own[w.sig] || w.Says == "itself"
-	if !own && w.Says != "copy" && len(w.sig.Own.Files) == 0 {
-		return
-	}
 	values := 0
 	for i := range f.found {
 		if e := &f.found[i]; e.Name == w.sig.Name && e.Way == w.index {

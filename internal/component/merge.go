@@ -101,8 +101,8 @@ func (m *Matcher) resolve(f *File) []finding {
 			take(e, e.Main)
 			continue
 		}
-		if f.Text && !s.Text {
-			continue // documents and scripts speak of programs
+		if f.Text != s.Text {
+			continue // documents and scripts speak of programs, programs of scripts
 		}
 		own := e.Own || s.owner(f.Path, f.Links)
 		if own || e.Copy {

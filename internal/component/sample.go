@@ -16,19 +16,23 @@ type Sample struct {
 	Soname   string   `yaml:"soname"`   // makes it a shared library
 	Symbols  []string `yaml:"symbols"`  // that it exports
 	Versions []string `yaml:"versions"` // symbol versions that it defines
+	Text     bool     `yaml:"text"`     // it is a text of these lines, no program
 }
 
 // Examine runs the matcher on a sample and merges what it finds as if the sample were the
 // only file of a root.
 func (m *Matcher) Examine(s Sample) ([]*fact.Component, error) {
 	data := []byte("\x7fELF\x00\x00\x00\x00" + strings.Join(s.Strings, "\x00") + "\x00")
+	if s.Text {
+		data = []byte(strings.Join(s.Strings, "\n") + "\n")
+	}
 	set, err := search.New(m.literals)
 	if err != nil {
 		return nil, err
 	}
 	var hits []Hit
 	set.Find(data, func(literal, at int) { hits = append(hits, Hit{literal, int64(at)}) })
-	o := &object{elf: true, soname: s.Soname, dynamic: true, versions: s.Versions, exports: map[string]bool{}}
+	o := &object{elf: !s.Text, soname: s.Soname, dynamic: true, versions: s.Versions, exports: map[string]bool{}}
 	for _, x := range s.Symbols {
 		o.exports[x] = true
 	}
@@ -37,5 +41,5 @@ func (m *Matcher) Examine(s Sample) ([]*fact.Component, error) {
 		return nil, err
 	}
 	file := cmpOr(s.File, "/usr/bin/sample")
-	return m.Merge([]File{{Path: file, Links: s.Links, Object: true, Evidence: ev, Place: fact.Place{Path: file}}}, nil), nil
+	return m.Merge([]File{{Path: file, Links: s.Links, Object: !s.Text, Text: s.Text, Evidence: ev, Place: fact.Place{Path: file}}}, nil), nil
 }

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Signature describes how one product shows itself in files. Package signature reads it
@@ -55,8 +57,9 @@ type Way struct {
 	//   {n} {d} {dd} {ddd}  a number, one, two or three digits: parts of the version,
 	//              joined by dots without leading zeros (20914 by {d}{dd}{dd} is 2.9.14)
 	//   {=X}       the constant X as a part of the version
-	//   {num} {word} {text} {date}  not part of the version
-	// The longest text between the placeholders is what is searched for: it must be 5
+	//   {num} {word} {name} {text} {date}  not part of the version: digits, no space,
+	//              a word that begins with a letter, anything, a date
+	// The longest text between the placeholders is what is searched for: it must be 4
 	// bytes or more and should be rare. In strings that hold a version beside a name that
 	// stands elsewhere, see Near.
 	Pattern string `yaml:"pattern"`
@@ -101,6 +104,11 @@ type Way struct {
 	//   itself  only the product has such a text: the file is the product
 	Says string `yaml:"says"`
 
+	// With is a literal that must stand somewhere in the same content: programs hold the
+	// version text of a library that they are compiled against, only the library's code
+	// has its other texts as well.
+	With string `yaml:"with"`
+
 	Confidence string `yaml:"confidence"` // high, medium, low; empty is high
 
 	// Filler is a version that is no answer, such as 0.0.0.
@@ -121,6 +129,8 @@ type way struct {
 	index   int
 	pattern *pattern // of Pattern, Versions, Soname or File
 	literal string   // what is searched for, empty where nothing is
+	with    int      // index of the literal of With, -1 without one
+	lone    bool     // the pattern is a version and nothing else
 }
 
 // find is the pattern's, with what the way makes of the result; ok is false for what is
@@ -177,7 +187,7 @@ func compileSignature(s *Signature) (*signature, error) {
 }
 
 func compileWay(y *Way) (*way, error) {
-	w := &way{Way: y}
+	w := &way{Way: y, with: -1}
 	if !slices.Contains([]string{"", "copy", "itself"}, y.Says) || !slices.Contains([]string{"", "before", "after"}, y.Side) ||
 		!slices.Contains([]string{"", "high", "medium", "low"}, y.Confidence) {
 		return nil, errors.New("says, side or confidence has a word that it does not know")
@@ -199,6 +209,9 @@ func compileWay(y *Way) (*way, error) {
 	if mains != 1 {
 		return nil, errors.New("it needs exactly one of pattern, near, versions, symbols, soname and file")
 	}
+	if y.With != "" && len(y.With) < search.Least {
+		return nil, fmt.Errorf("with %q: shorter than %d bytes", y.With, search.Least)
+	}
 	if template == "" {
 		return w, nil
 	}
@@ -212,19 +225,26 @@ func compileWay(y *Way) (*way, error) {
 	w.pattern = p
 	switch {
 	case y.Near != "":
-		w.literal = y.Near
+		w.literal, w.lone = y.Near, y.Pattern == "" && y.Version == "" || y.Pattern == "" && digitShape(y.Version)
 	case y.Pattern != "":
 		w.literal = p.anchor
 	default:
 		return w, nil
 	}
-	if len(w.literal) < 5 {
-		return nil, fmt.Errorf("literal %q: shorter than 5 bytes", w.literal)
+	if len(w.literal) < search.Least {
+		return nil, fmt.Errorf("literal %q: shorter than %d bytes", w.literal, search.Least)
 	}
 	if len(w.literal) > 64 {
 		w.literal = w.literal[:64]
 	}
 	return w, nil
+}
+
+// digitShape reports whether everything that a shape of versions matches begins with a
+// digit.
+func digitShape(version string) bool {
+	return version != "" && (version[0] >= '0' && version[0] <= '9' || version[0] == '[' && len(version) > 1 && version[1] >= '0' && version[1] <= '9') &&
+		!strings.Contains(version, "|")
 }
 
 func cmpOr(a, b string) string {

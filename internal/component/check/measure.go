@@ -31,14 +31,16 @@ type result struct {
 	missing     []string
 	foreign     []string // products that are not in the tree
 	unsigned    []string // products in the tree without a signature
+	bare        []string // products that show no version: found as such
+	unseen      []string // and those of them that are not found
 }
 
 // measure lets the matcher look at a tree and compares with the packages.
 func measure(m *component.Matcher, root string, packages []deb, truth map[string]product) (*result, error) {
 	r := &result{packages: len(packages), truth: map[string][]string{}, found: map[string][]*fact.Component{}}
-	signed := map[string]bool{}
+	signed := map[string]*component.Signature{}
 	for _, s := range m.Signatures() {
-		signed[s.Name] = true
+		signed[s.Name] = s
 	}
 	for _, d := range packages {
 		p, ok := truth[d.source]
@@ -138,10 +140,18 @@ func examine(m *component.Matcher, set *search.Set, root string, f *component.Fi
 }
 
 // judge sorts the products into right, wrong and missing.
-func (r *result) judge(signed map[string]bool) {
+func (r *result) judge(signed map[string]*component.Signature) {
 	for name, versions := range r.truth {
-		if !signed[name] {
+		switch s := signed[name]; {
+		case s == nil:
 			r.unsigned = append(r.unsigned, name)
+			continue
+		case len(s.Ways) > 0:
+		case len(r.found[name]) > 0:
+			r.bare = append(r.bare, name)
+			continue
+		default:
+			r.unseen = append(r.unseen, name)
 			continue
 		}
 		right, wrong := 0, 0
@@ -165,7 +175,7 @@ func (r *result) judge(signed map[string]bool) {
 		}
 	}
 	for name, list := range r.found {
-		if len(r.truth[name]) > 0 || !signed[name] {
+		if len(r.truth[name]) > 0 || signed[name] == nil {
 			continue
 		}
 		for _, c := range list {
@@ -175,7 +185,7 @@ func (r *result) judge(signed map[string]bool) {
 			}
 		}
 	}
-	for _, l := range [][]string{r.right, r.wrong, r.missing, r.foreign, r.unsigned} {
+	for _, l := range [][]string{r.right, r.wrong, r.missing, r.foreign, r.unsigned, r.bare, r.unseen} {
 		slices.Sort(l)
 	}
 }
@@ -190,8 +200,8 @@ func percent(n, of int) float64 {
 }
 
 func (r *result) tell(w io.Writer, verbose bool, only string) {
-	fmt.Fprintf(w, "%s %s: %d packages, %d files, %d MB; %d products present: %d right (%.1f %%), %d wrong, %d not found, %d found that are not there; match %.2f ns/byte\n",
-		r.suite, r.arch, r.packages, r.files, r.bytes>>20, r.present(), len(r.right), percent(len(r.right), r.present()), len(r.wrong), len(r.missing), len(r.foreign),
+	fmt.Fprintf(w, "%s %s: %d packages, %d files, %d MB; %d products present: %d right (%.1f %%), %d wrong, %d not found, %d found that are not there; %d found that show no version, %d of those not; match %.2f ns/byte\n",
+		r.suite, r.arch, r.packages, r.files, r.bytes>>20, r.present(), len(r.right), percent(len(r.right), r.present()), len(r.wrong), len(r.missing), len(r.foreign), len(r.bare), len(r.unseen),
 		float64(r.spent.Nanoseconds())/float64(max(r.bytes, 1)))
 	show := func(c *fact.Component) {
 		b, _ := c.Bundled.Value()
@@ -237,11 +247,11 @@ func sortedNames(m map[string][]*fact.Component) []string {
 
 // write makes the document of all results.
 func write(w io.Writer, all []*result, signatures int) {
-	fmt.Fprintf(w, "# How well components are found\n\nWritten by `make signatures-check`. The packages of `internal/component/check/packages.txt` are unpacked into one tree an\narchitecture; package databases and documentation are left out; %d signatures look at it.\nRight means: the product is found in its upstream version and in no other. Copies that lie inside other programs are not counted.\n\n", signatures)
-	fmt.Fprintln(w, "| release | architecture | packages | products present | right | wrong version | not found | found but not there | matching, ns/byte |\n|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintf(w, "# How well components are found\n\nWritten by `make signatures-check`. The packages of `internal/component/check/packages.txt` are unpacked into one tree an\narchitecture; package databases and documentation are left out; %d signatures look at it.\nRight means: the product is found in its upstream version and in no other. Copies that lie inside other programs are not counted, nor are\nproducts that hold no version text, whose signatures only say that they are there.\n\n", signatures)
+	fmt.Fprintln(w, "| release | architecture | packages | products present | right | wrong version | not found | found but not there | without a version text: found, not found | matching, ns/byte |\n|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range all {
-		fmt.Fprintf(w, "| %s | %s | %d | %d | %d (%.1f %%) | %d (%.1f %%) | %d | %d | %.2f |\n", r.suite, r.arch, r.packages, r.present(), len(r.right), percent(len(r.right), r.present()),
-			len(r.wrong), percent(len(r.wrong), r.present()), len(r.missing), len(r.foreign), float64(r.spent.Nanoseconds())/float64(max(r.bytes, 1)))
+		fmt.Fprintf(w, "| %s | %s | %d | %d | %d (%.1f %%) | %d (%.1f %%) | %d | %d | %d, %d | %.2f |\n", r.suite, r.arch, r.packages, r.present(), len(r.right), percent(len(r.right), r.present()),
+			len(r.wrong), percent(len(r.wrong), r.present()), len(r.missing), len(r.foreign), len(r.bare), len(r.unseen), float64(r.spent.Nanoseconds())/float64(max(r.bytes, 1)))
 	}
 	fmt.Fprintln(w, "\n## What is not right\n\n| product | "+heads(all)+" |\n|---|"+strings.Repeat("---|", len(all)))
 	names := map[string]bool{}
