@@ -35,7 +35,7 @@ test: setup
 	CGO_ENABLED=1 $(GO) test -race ./internal/... ./cmd/...
 
 bench:
-	.ci/bench
+	.ci/bench >doc/performance.md.new && mv doc/performance.md.new doc/performance.md
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
