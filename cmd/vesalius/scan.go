@@ -56,7 +56,7 @@ func (c *scanCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	job, input, err := c.open(w, at)
+	job, input, err := c.open(at)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (c *scanCommand) Run(w *world) error {
 }
 
 // open opens the input.
-func (c *scanCommand) open(w *world, at time.Time) (scanJob, *os.File, error) {
+func (c *scanCommand) open(at time.Time) (scanJob, *os.File, error) {
 	job := scanJob{
 		Name: filepath.Base(c.Image), At: at, Timeout: c.Timeout,
 		Limits: budget.Limits{

@@ -39,7 +39,7 @@ func KeyOf(words ...string) Key {
 	for _, w := range words {
 		binary.BigEndian.PutUint64(n[:], uint64(len(w)))
 		h.Write(n[:])
-		io.WriteString(h, w)
+		h.Write([]byte(w))
 	}
 	return Key(h.Sum(nil))
 }
@@ -239,7 +239,7 @@ func (d Dir) Add(r io.ReaderAt, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name()) // gone by then, when all went well
+	defer func() { _ = os.Remove(part.Name()) }() // gone by then, when all went well
 	h := sha256.New()
 	_, err = io.Copy(io.MultiWriter(part, h), io.NewSectionReader(r, 0, size))
 	if err == nil {

@@ -102,7 +102,7 @@ func (e *engine) carve(h *holder, b *Blob) {
 	l, damaged := e.start(h, b)
 	if asFile {
 		if l != nil {
-			e.enter(h, l, b)
+			e.enter(h, l)
 		} else if damaged != "" {
 			kind, _, _ := strings.Cut(damaged, " ")
 			e.gap(h, 0, b.Size(), kind, damaged)
@@ -113,7 +113,7 @@ func (e *engine) carve(h *holder, b *Blob) {
 	if l != nil {
 		c.at, c.from = l.Size, l.Size
 		e.after(c)
-		e.enter(h, l, b)
+		e.enter(h, l)
 		return
 	}
 	e.search(c)
@@ -158,7 +158,7 @@ func (e *engine) search(c *carving) {
 		c.from = hit.at + l.Size
 		c.at = c.from
 		e.after(c)
-		e.enter(c.holder, l, c.blob)
+		e.enter(c.holder, l)
 		return
 	}
 	if e.ctx.Err() == nil {
@@ -298,7 +298,7 @@ func below(above string, what byte, n int64) string {
 }
 
 // enter shows an opened layer and queues what it holds.
-func (e *engine) enter(h *holder, l *Layer, b *Blob) {
+func (e *engine) enter(h *holder, l *Layer) {
 	if l.Format.Leaf {
 		if h.inFile && l.Offset == h.origin {
 			return // the file itself, which the visitor has seen

@@ -222,6 +222,7 @@ func (a *archive) cpioEntry(in *image.Input, h cpioHeader, name string, data int
 			n.Unreadable = "the target is cut off"
 		}
 		n.Target, n.Size = cstring(p), int64(len(cstring(p)))
+	default: // directories, devices, pipes and sockets have no content
 	}
 	a.add(n, name)
 }

@@ -165,12 +165,12 @@ func (x *fatFS) chain(c, size int64) (*image.Blob, error) {
 	return blobOf(x.b, list, size), nil
 }
 
-func (x *fatFS) gap(path string, size int64, err error) {
+func (x *fatFS) gap(path string, err error) {
 	if len(x.content.Gaps) == maxEntryGaps {
-		err, path, size = errors.New("more entries cannot be read"), "", 0
+		err, path = errors.New("more entries cannot be read"), ""
 	}
 	if len(x.content.Gaps) <= maxEntryGaps {
-		x.content.Gaps = append(x.content.Gaps, fact.Gap{Place: fact.Place{Path: path}, Size: size, Why: err.Error(), Reason: "damaged"})
+		x.content.Gaps = append(x.content.Gaps, fact.Gap{Place: fact.Place{Path: path}, Why: err.Error(), Reason: "damaged"})
 	}
 }
 
@@ -178,7 +178,7 @@ func (x *fatFS) gap(path string, size int64, err error) {
 func (x *fatFS) walk(path string, dir *image.Blob) {
 	p, err := dir.View(0, dir.Size())
 	if err != nil {
-		x.gap(path, 0, fmt.Errorf("directory: %w", err))
+		x.gap(path, fmt.Errorf("directory: %w", err))
 		return
 	}
 	var long fatName
@@ -203,12 +203,12 @@ func (x *fatFS) walk(path string, dir *image.Blob) {
 			continue
 		}
 		if int64(len(x.content.Nodes)) >= x.maxNodes {
-			x.gap(path, 0, fmt.Errorf("more than %d files", x.maxNodes))
+			x.gap(path, fmt.Errorf("more than %d files", x.maxNodes))
 			return
 		}
 		child, err := join(path, name)
 		if err != nil {
-			x.gap(path, 0, err)
+			x.gap(path, err)
 			continue
 		}
 		x.entry(child, p)
@@ -238,13 +238,13 @@ func (x *fatFS) entry(path string, p []byte) {
 	}
 	n.Kind, n.Size = image.Dir, 0
 	if x.dirs[first] {
-		x.gap(path, 0, fmt.Errorf("directory cluster %d occurs twice", first))
+		x.gap(path, fmt.Errorf("directory cluster %d occurs twice", first))
 		return
 	}
 	x.dirs[first] = true
 	dir, err := x.chain(first, -1)
 	if err != nil {
-		x.gap(path, 0, fmt.Errorf("directory: %w", err))
+		x.gap(path, fmt.Errorf("directory: %w", err))
 		return
 	}
 	x.walk(path, dir)

@@ -104,7 +104,6 @@ func lz4Head(b *image.Blob, at int64) (lz4Frame, error) {
 type lz4Reader struct {
 	b    *image.Blob
 	size *int64
-	out  []byte
 }
 
 // take returns the next n bytes.

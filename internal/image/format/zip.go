@@ -92,9 +92,7 @@ func openZip(in *image.Input) (*image.Content, error) {
 	if !ok {
 		return z.done(max(z.at, 1)), nil
 	}
-	if err := z.list(end); err != nil {
-		return nil, err
-	}
+	z.list(end)
 	if end.comment != "" {
 		z.Attributes["comment"] = end.comment
 	}
@@ -278,7 +276,7 @@ func (z *zipReader) central(at int64, end zipEndAt) (e zipEntry, next int64, ok 
 
 // list adds the entries of the central directory. Two that share bytes are how a small
 // archive claims to hold more than any disk: the later one is not read.
-func (z *zipReader) list(end zipEndAt) error {
+func (z *zipReader) list(end zipEndAt) {
 	type placed struct {
 		node     *image.Node
 		at, stop int64
@@ -323,7 +321,6 @@ func (z *zipReader) list(end zipEndAt) error {
 		}
 		stop = max(stop, p.stop)
 	}
-	return nil
 }
 
 // path is the name; archives made under MS-DOS separate by backslashes.

@@ -326,7 +326,7 @@ func (x *Reader) chunk() error {
 	if err := x.fill(h[:1]); err != nil {
 		return err
 	}
-	n := 1
+	var n int
 	switch c := h[0]; {
 	case c == 0:
 		x.count++
