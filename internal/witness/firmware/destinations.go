@@ -257,7 +257,6 @@ func (d *destining) url(scheme, rest, context, in string, verified fact.Opt[bool
 		return
 	}
 	if use := useOf(host + tail); use != "" {
-		context = ""
 		d.tell(host, port, strings.TrimPrefix(scheme, "stratum+"), use, in, verified, place)
 		return
 	}

@@ -180,7 +180,8 @@ func (d *destining) quads(f *File, n int, line, in string) {
 			continue
 		}
 		to := toHost.MatchString(line)
-		if !otherAddress(q) || ownAddress.MatchString(line) && !(to && public(q) && in == "script") || !to && (!public(q) || in != "script") {
+		strange := public(q) && in == "script" // an address of the Internet in a script leads there
+		if !otherAddress(q) || ownAddress.MatchString(line) && (!to || !strange) || !to && !strange {
 			continue
 		}
 		port := 0

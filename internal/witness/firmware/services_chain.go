@@ -19,7 +19,6 @@ type startChain struct {
 	reached  map[string]by    // scripts and units that something starts, by path
 	walked   map[string]int   // script and arguments -> rank of the start they were walked for
 	units    map[string]*unit // of systemd, by name
-	sockets  []socketUnit
 	depth    int
 	steps    int
 }
@@ -126,37 +125,33 @@ func (c *startChain) shellLine(text string, b by) {
 }
 
 // follow walks a script file with its arguments.
-func (c *startChain) follow(f *File, args []string, b by) bool {
+func (c *startChain) follow(f *File, args []string, b by) {
 	text, ok := f.Text()
 	if !ok || c.depth >= scriptDepth {
-		return false
+		return
 	}
 	c.reach(f.Path, b)
 	key := f.Path + "\x00" + strings.Join(args, "\x00") + "\x00" + b.user.Or("?")
 	if have, ok := c.walked[key]; ok && have >= ranks[b.start] {
-		return true
+		return
 	}
 	c.walked[key] = ranks[b.start]
 	sc := shell.Script{Text: text, Name: f.Path, Args: args, Vars: b.vars, Open: b.open}
-	if rcCommon(text) {
-		return c.rcCommon(f, sc, b)
+	switch {
+	case rcCommon(text):
+		c.rcCommon(f, sc, b)
+	case openrcScript(text):
+		c.openrcService(f, sc, b)
+	case initDScript(text):
+		c.initD(f, sc, b)
+	default:
+		c.script(sc, b, f)
 	}
-	if openrcScript(text) {
-		return c.openrcService(f, sc, b)
-	}
-	if initDScript(text) {
-		sc.Text, sc.Call = text, nil
-		return c.initD(f, sc, b)
-	}
-	return c.script(sc, b, f)
 }
 
 // script walks a text; f is the file that it stands in, nil for a line of words whose
 // place b has already.
-func (c *startChain) script(sc shell.Script, b by, f *File) bool {
-	_, ok := c.read1(sc, b, f, nil)
-	return ok
-}
+func (c *startChain) script(sc shell.Script, b by, f *File) { c.read1(sc, b, f, nil) }
 
 // read1 walks a text and gives its commands to run, or to own before that: own reports
 // whether it has dealt with one.
@@ -345,7 +340,7 @@ func (c *startChain) command(cmd shell.Command, b by) {
 		words[0] = invoked
 	}
 	l.program = f
-	if c.lists(l, invoked) {
+	if c.lists(l) {
 		return
 	}
 	name := path.Base(words[0])

@@ -177,7 +177,7 @@ func (c *startChain) busyboxInit(text string) bool {
 
 // lists runs commands that run a list of others. It reports whether the command is no
 // launch of its own.
-func (c *startChain) lists(l *launch, invoked string) bool {
+func (c *startChain) lists(l *launch) bool {
 	name, args := path.Base(l.words[0]), l.words[1:]
 	arg := func(i int) string {
 		if i < len(args) {
@@ -335,7 +335,7 @@ func rcCommon(text string) bool {
 
 // rcCommon walks a script of OpenWrt. What it gives to procd is read from the parameters
 // of the instance.
-func (c *startChain) rcCommon(f *File, sc shell.Script, b by) bool {
+func (c *startChain) rcCommon(f *File, sc shell.Script, b by) {
 	sc.Call = [][]string{{"boot"}, {"start"}, {"start_service"}}
 	if strings.Contains(sc.Text, "\nstart()") || strings.Contains(sc.Text, "\nstart ()") {
 		sc.Call = [][]string{{"boot"}, {"start"}}
@@ -392,9 +392,8 @@ func (c *startChain) rcCommon(f *File, sc shell.Script, b by) bool {
 		}
 		return true
 	}
-	_, ok := c.read1(sc, b, f, own)
+	c.read1(sc, b, f, own)
 	flush()
-	return ok
 }
 
 // openrc runs what is linked into a runlevel of OpenRC.
@@ -417,7 +416,7 @@ func openrcScript(text string) bool {
 
 // openrcService walks a service of OpenRC: its start function, or else the command that
 // its variables name.
-func (c *startChain) openrcService(f *File, sc shell.Script, b by) bool {
+func (c *startChain) openrcService(f *File, sc shell.Script, b by) {
 	name := path.Base(f.Path)
 	conf, _ := c.root.Text("/etc/conf.d/" + name)
 	vars := map[string]string{"RC_SVCNAME": name, "SVCNAME": name}
@@ -453,7 +452,6 @@ func (c *startChain) openrcService(f *File, sc shell.Script, b by) bool {
 		words := append([]string{command}, strings.Fields(res.Vars["command_args"]+" "+res.Vars["command_args_background"]+" "+res.Vars["command_args_foreground"])...)
 		c.command(shell.Command{Words: words, Background: true}, b.at(f.At(line)))
 	}
-	return ok
 }
 
 // lineOf returns the number of the first line that begins with a prefix, 0 without one.
@@ -474,13 +472,12 @@ func initDScript(text string) bool {
 }
 
 // initD walks a script of Debian's init-d-script: variables name the daemon.
-func (c *startChain) initD(f *File, sc shell.Script, b by) bool {
+func (c *startChain) initD(f *File, sc shell.Script, b by) {
 	res, ok := c.read1(sc, b, f, nil)
 	if d := res.Vars["DAEMON"]; ok && d != "" && d != "none" {
 		words := append([]string{d}, strings.Fields(res.Vars["DAEMON_ARGS"])...)
 		c.command(shell.Command{Words: words, Background: true}, b.at(f.At(lineOf(sc.Text, "DAEMON="))))
 	}
-	return ok
 }
 
 // rest walks the start scripts that nothing has reached: they can be started, and are not.

@@ -26,12 +26,6 @@ type unitValue struct {
 	place fact.Place
 }
 
-// socketUnit is a socket that systemd listens on.
-type socketUnit struct {
-	unit    *unit
-	service string
-}
-
 // unitDirs are where units lie, those that win first.
 var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 
@@ -179,15 +173,6 @@ func (u *unit) yes(key string) bool {
 	return false
 }
 
-// names splits lists of units.
-func (u *unit) names(key string) []string {
-	var out []string
-	for _, v := range u.all(key) {
-		out = append(out, strings.Fields(v.value)...)
-	}
-	return out
-}
-
 // systemd starts what the default target wants, and what that wants.
 func (c *startChain) systemd() {
 	target := "default.target"
@@ -237,10 +222,7 @@ func (c *startChain) wants(name string, b by, seen map[string]bool) {
 		next.places = nil
 		next = next.at(placeOf(u, b))
 	}
-	for _, k := range []string{"Unit.Wants", "Unit.Requires", "Unit.BindsTo", "Unit.Upholds", "Unit.Requisite"} {
-		if k == "Unit.Requisite" {
-			continue
-		}
+	for _, k := range []string{"Unit.Wants", "Unit.Requires", "Unit.BindsTo", "Unit.Upholds"} {
 		for _, v := range u.all(k) {
 			for _, n := range strings.Fields(v.value) {
 				c.wants(u.expand(n), b.only(v.place), seen)

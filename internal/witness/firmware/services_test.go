@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/vesalius-project/vesalius/examples"
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 	"github.com/vesalius-project/vesalius/internal/image/format"
 )
@@ -131,6 +133,29 @@ func TestMaskArguments(t *testing.T) {
 	} {
 		if have := strings.Join(maskArguments(strings.Fields(line)), " "); have != want {
 			t.Errorf("%s: have %q, want %q", line, have, want)
+		}
+	}
+}
+
+// TestSameFacts holds that all inspectors together say the same twice.
+func TestSameFacts(t *testing.T) {
+	t.Parallel()
+	samples, err := filepath.Glob("testdata/services/*.txtar")
+	if err != nil || len(samples) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for _, s := range samples {
+		var said [2][]string
+		for i := range said {
+			r := rootOf(t, s)
+			for _, k := range fact.Kinds() {
+				for _, f := range r.Facts.Of(k) {
+					said[i] = append(said[i], line(t, f))
+				}
+			}
+		}
+		if d := cmp.Diff(said[0], said[1]); d != "" {
+			t.Errorf("%s: first -, second +\n%s", s, d)
 		}
 	}
 }

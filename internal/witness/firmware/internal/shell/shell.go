@@ -251,10 +251,10 @@ var outside = map[string]bool{
 
 // alternative walks statements that run only under a condition. It returns how they end
 // and the variables they set, whose old values stand again afterwards.
-func (w *walker) alternative(cond string, run func() (flow, Truth)) (flow, Truth, map[string]value) {
+func (w *walker) alternative(cond string, run func() (flow, Truth)) (flow, map[string]value) {
 	w.conds = append(w.conds, cond)
 	w.changed = append(w.changed, map[string]value{})
-	fl, tr := run()
+	fl, _ := run()
 	w.conds = w.conds[:len(w.conds)-1]
 	old := w.changed[len(w.changed)-1]
 	w.changed = w.changed[:len(w.changed)-1]
@@ -266,7 +266,7 @@ func (w *walker) alternative(cond string, run func() (flow, Truth)) (flow, Truth
 	if fl != next {
 		w.leftIf(fl, negate(cond))
 	}
-	return fl, tr, now
+	return fl, now
 }
 
 // leftIf notes that what follows runs only where something was not left before.
@@ -455,7 +455,7 @@ func (w *walker) binary(c *syntax.BinaryCmd) (flow, Truth) {
 	case Unlikely:
 		w.unlikely(cond, y)
 	case Maybe:
-		_, _, vars := w.alternative(cond, y)
+		_, vars := w.alternative(cond, y)
 		w.join([]map[string]value{vars}, false)
 		return next, Maybe
 	case No:
@@ -534,7 +534,7 @@ func (w *walker) ifClause(c *syntax.IfClause) (flow, Truth) {
 		if cond == "" || tr == Yes {
 			cond = strings.Join(nots, " and ")
 		}
-		fl, _, vars := w.alternative(cond, then)
+		fl, vars := w.alternative(cond, then)
 		alts, ends = append(alts, vars), append(ends, fl)
 		if tr == Yes {
 			all = true
@@ -572,7 +572,7 @@ func (w *walker) caseClause(c *syntax.CaseClause) (flow, Truth) {
 			pats = append(pats, w.text(p))
 		}
 		cond := clip(w.text(c.Word), 60) + " is " + clip(strings.Join(pats, "|"), 60)
-		_, _, vars := w.alternative(cond, func() (flow, Truth) { return w.stmts(item.Stmts) })
+		_, vars := w.alternative(cond, func() (flow, Truth) { return w.stmts(item.Stmts) })
 		alts = append(alts, vars)
 	}
 	w.join(alts, false)
@@ -635,7 +635,7 @@ func (w *walker) while(c *syntax.WhileClause) (flow, Truth) {
 		return next, Yes
 	case Maybe, Likely:
 		cond := "while " + w.text(c.Cond[len(c.Cond)-1])
-		_, _, vars := w.alternative(cond, func() (flow, Truth) { return w.turns(body), Yes })
+		_, vars := w.alternative(cond, func() (flow, Truth) { return w.turns(body), Yes })
 		w.join([]map[string]value{vars}, false)
 		return next, Yes
 	case Yes:
