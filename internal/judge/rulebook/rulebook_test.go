@@ -87,8 +87,8 @@ func TestLoadDirRefuses(t *testing.T) {
 	}
 }
 
-// TestDoc holds that doc/rules.md is current: go test ./internal/judge/rulebook -update.
-func TestDoc(t *testing.T) {
+// TestDocCurrent holds that doc/rules.md is current: go test ./internal/judge/rulebook -update.
+func TestDocCurrent(t *testing.T) {
 	t.Parallel()
 	rules, err := Load()
 	if err != nil {
