@@ -38,6 +38,7 @@ var all = []*image.Format{
 	ar,
 	rpm,
 	zip,
+	sevenZip,
 	gzipStream,
 	bzip2Stream,
 	xzStream,

@@ -134,3 +134,36 @@ open("cut.dfu", "wb").write(b[:400] + b[-16:])
 PY
 keep st.dfu dfu/st.dfu
 keep cut.dfu dfu/cut.dfu
+
+# 7z
+mkdir -p seven/dir
+cp kernel seven/dir/kernel
+cp start.exe seven/dir/start.exe
+chmod 4755 seven/dir/start.exe
+: >seven/empty
+ln -s dir/kernel seven/link
+find seven -exec touch -h -d @1600000000 {} +
+seven() { # NAME OPTIONS...
+	name=$1
+	shift
+	[ -e "$here/7z/$name.7z" ] || (cd seven && 7z a -bd -y -snl "$@" "../$name.7z" . >/dev/null)
+	[ ! -e "$name.7z" ] || keep "$name.7z" "7z/$name.7z"
+}
+seven lzma -m0=LZMA -mf=off
+seven lzma2 -m0=LZMA2 -mf=off
+seven bcj -m0=BCJ -m1=LZMA
+seven bcj-lzma2 -m0=BCJ -m1=LZMA2 -mhc=off
+seven copy -m0=Copy -mf=off
+seven deflate -m0=Deflate -mf=off -ms=off
+seven bzip2 -m0=BZip2 -mf=off
+seven bad-ppmd -m0=PPMd -mf=off
+seven bad-secret -psecret -mf=off
+head -c 3000 "$here/7z/copy.7z" >cut.7z
+keep cut.7z 7z/bad-cut.7z
+python3 - "$here/7z/copy.7z" <<'PY'
+import sys
+b = bytearray(open(sys.argv[1], "rb").read())
+b[100] ^= 0xFF
+open("damaged.7z", "wb").write(b)
+PY
+keep damaged.7z 7z/damaged.7z

@@ -172,3 +172,7 @@ func x86(pos uint32, p []byte) {
 		prev, mask = i, 0
 	}
 }
+
+// Undo turns data that a converter made back, in place; p must be all of it. The id is
+// that of the xz format; offset is where a branch converter starts, or delta's distance.
+func Undo(id byte, offset uint32, p []byte) { filter{id, offset}.undo(p) }
