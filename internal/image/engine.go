@@ -53,6 +53,7 @@ type holder struct {
 	origin int64  // offset of the carved bytes in the parent's container (parts)
 	key    string // where it stands among all others, for their order
 	inFile bool   // it came from a file of a file system: unknown bytes are just the file
+	within bool   // it is a part of a container that lies in such a file
 }
 
 func newEngine(ctx context.Context, name string, v Visitor, o Options) *engine {
@@ -325,7 +326,7 @@ func (e *engine) part(h *holder, l *Layer, p Part, key string) {
 	if name == "" && l.Format.Class == "compression" {
 		name = strings.TrimSuffix(h.base, path.Ext(h.base))
 	}
-	in := &holder{parent: l, part: p.Name, base: baseName(name), depth: h.depth + 1, origin: p.Offset, place: l.Place, key: key}
+	in := &holder{parent: l, part: p.Name, base: baseName(name), depth: h.depth + 1, origin: p.Offset, place: l.Place, key: key, within: h.inFile || h.within}
 	b := p.Blob
 	if p.Measure != nil {
 		in.origin = 0
@@ -527,7 +528,7 @@ func (e *engine) unknown(h *holder, b *Blob, from, to int64, damaged string) {
 	}
 	// Unknown bytes in a file (a radio's firmware, say) qualify the report: they are not
 	// known to hold a part of the system that the file lies in.
-	e.addGap(fact.Gap{Place: place, Size: region.Size(), Reason: "opaque", Why: why, Reservation: h.inFile})
+	e.addGap(fact.Gap{Place: place, Size: region.Size(), Reason: "opaque", Why: why, Reservation: h.inFile || h.within})
 }
 
 func (e *engine) pad(h *holder, n int64) {

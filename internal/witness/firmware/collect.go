@@ -97,6 +97,9 @@ func (c *collector) Region(l *image.Layer, part string, place fact.Place, format
 		c.recognised++
 	}
 	c.regions = append(c.regions, &File{Path: n.Path, Node: n, Trace: t, Place: place})
+	if t.Type == "text" || t.Type == "script" {
+		return "text" // it was read: nothing hides in it
+	}
 	return known(t)
 }
 

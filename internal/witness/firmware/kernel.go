@@ -51,7 +51,7 @@ type kernelReader struct {
 var (
 	linuxBanner   = regexp.MustCompile(`^Linux version (\S+) \(([^)]*)\) ?(?:\((.*?)\) )?(#.*)?`)
 	plainVersion  = regexp.MustCompile(`^\d+\.\d+(?:\.\d+){0,2}`)
-	debianVersion = regexp.MustCompile(`\bDebian (\d+\.\d+\.\d+)-`)
+	debianVersion = regexp.MustCompile(`#\d* .*\bDebian (\d+\.\d+\.\d+)-`) // not the compiler's, which stands before the number of the build
 	ubuntuVersion = regexp.MustCompile(`\(Ubuntu [^)]*\s(\d+\.\d+\.\d+)\)`)
 	imageVersion  = regexp.MustCompile(`(?i)linux(?: kernel)?[- v]+(\d+\.\d+[\w.+-]*)`)
 )

@@ -12,10 +12,12 @@ import (
 )
 
 // roots sorts the layers into roots: systems, containers, chroots, data, and the loose
-// rest.
+// rest. Archives and compressed files that a root holds are a part of it: their files
+// stand below the path of the archive, as if it were a directory.
 func (c *collector) roots(im *image.Image) []*Root {
-	b := rooter{collector: c, taken: map[string]int{}, inside: map[*image.Layer]map[*image.Node]*image.Layer{}, used: map[*image.Layer]bool{}}
+	b := rooter{collector: c, homes: map[*image.Layer][]home{}, inside: map[*image.Layer]map[*image.Node]*image.Layer{}, opened: map[*image.Node]bool{}}
 	for _, l := range im.Layers {
+		b.opened[l.Node] = true
 		if outer, n := holderOf(l); n != nil && len(l.Nodes) > 0 && l.Format.Class != "compression" {
 			if b.inside[outer] == nil {
 				b.inside[outer] = map[*image.Node]*image.Layer{}
@@ -29,11 +31,72 @@ func (c *collector) roots(im *image.Image) []*Root {
 		}
 	}
 	for _, l := range im.Layers {
-		if len(l.Nodes) > 0 && !b.used[l] {
+		if _, done := b.homes[l]; len(l.Nodes) > 0 && !done {
 			b.layer(l)
 		}
 	}
-	b.loose = append(b.loose, c.regions...)
+	return b.finish()
+}
+
+type rooter struct {
+	*collector
+	drafts []*draft
+	loose  []*File
+	homes  map[*image.Layer][]home                       // where the files of a layer went
+	inside map[*image.Layer]map[*image.Node]*image.Layer // archive -> file -> the archive that the file is
+	opened map[*image.Node]bool                          // files that are containers
+}
+
+// draft is a root that still gets files.
+type draft struct {
+	role      string
+	layers    []*image.Layer
+	files     []*File
+	container *Container
+}
+
+// home says that what lies below dir in a layer lies below base in a root.
+type home struct {
+	dir, base string
+	*draft
+}
+
+// holderOf returns the file in which a layer lies, and that file's layer, through any
+// compression between them.
+func holderOf(l *image.Layer) (*image.Layer, *image.Node) {
+	outer, n := l.Parent, l.Node
+	for outer != nil && outer.Format.Class == "compression" && outer.Node != nil {
+		outer, n = outer.Parent, outer.Node
+	}
+	return outer, n
+}
+
+// homeOf returns where a file of a layer went, and its path there.
+func (b *rooter) homeOf(l *image.Layer, n *image.Node) (*draft, string) {
+	if n == nil {
+		return nil, ""
+	}
+	for _, h := range b.homes[l] {
+		if h.dir == "" || strings.HasPrefix(n.Path, h.dir+"/") {
+			return h.draft, h.base + n.Path[len(h.dir):]
+		}
+	}
+	return nil, ""
+}
+
+func (b *rooter) add(role string, l *image.Layer, files []*File) *draft {
+	d := &draft{role: role, files: files}
+	if l != nil {
+		d.layers = []*image.Layer{l}
+	}
+	b.drafts = append(b.drafts, d)
+	return d
+}
+
+// finish makes the roots. Slots of one system (A and B) share its role; others that would
+// share one are numbered.
+func (b *rooter) finish() []*Root {
+	b.loose = append(b.loose, b.regions...)
 	if len(b.loose) > 0 {
 		slices.SortStableFunc(b.loose, func(a, b *File) int { return cmp.Compare(a.Place.String(), b.Place.String()) })
 		for _, f := range b.loose {
@@ -41,38 +104,23 @@ func (c *collector) roots(im *image.Image) []*Root {
 		}
 		b.add("loose", nil, b.loose)
 	}
-	return b.out
-}
-
-type rooter struct {
-	*collector
-	out    []*Root
-	taken  map[string]int
-	loose  []*File
-	inside map[*image.Layer]map[*image.Node]*image.Layer // archive -> file -> the archive that the file is
-	used   map[*image.Layer]bool
-}
-
-// holderOf returns the file in which a layer lies, and that file's layer, through any
-// compression between them.
-func holderOf(l *image.Layer) (*image.Layer, *image.Node) {
-	outer, n := l.Parent, l.Node
-	for outer != nil && outer.Format.Class == "compression" {
-		outer, n = outer.Parent, outer.Node
+	taken := map[string]int{}
+	var out []*Root
+	for _, d := range b.drafts {
+		taken[d.role]++
+		role := d.role
+		if n := taken[role]; n > 1 && role != "system" && role != "recovery" {
+			role = fmt.Sprintf("%s#%d", role, n)
+		}
+		var first *image.Layer
+		if len(d.layers) > 0 {
+			first = d.layers[0]
+		}
+		r := newRoot(role, first, d.files)
+		r.layers, r.Container = d.layers, d.container
+		out = append(out, r)
 	}
-	return outer, n
-}
-
-// add makes a root. Slots of one system (A and B) share its role; others that would share
-// one are numbered.
-func (b *rooter) add(role string, l *image.Layer, files []*File) *Root {
-	b.taken[role]++
-	if n := b.taken[role]; n > 1 && role != "system" && role != "recovery" {
-		role = fmt.Sprintf("%s#%d", role, n)
-	}
-	r := newRoot(role, l, files)
-	b.out = append(b.out, r)
-	return r
+	return out
 }
 
 // containers makes the roots of the container images in an archive.
@@ -83,60 +131,91 @@ func (b *rooter) containers(l *image.Layer) {
 			for n, in := range b.inside[l] {
 				if n.Path == p {
 					layers = append(layers, in)
-					b.used[in] = true
 				}
 			}
 		}
 		if len(layers) == 0 {
 			continue
 		}
-		b.used[l] = true // its other files are manifests
-		r := b.add("container:"+cmp.Or(bundle.Name, fmt.Sprint(len(b.out)+1)), layers[0], b.stack(layers))
-		r.Container = &bundle.Container
-		r.layers = layers
+		d := b.add("container:"+cmp.Or(bundle.Name, fmt.Sprint(len(b.drafts)+1)), nil, b.stack(layers))
+		d.container, d.layers = &bundle.Container, layers
+		for _, in := range layers {
+			b.homes[in] = []home{{draft: d}}
+		}
+		b.homes[l] = nil // its other files are manifests
 	}
 }
 
-// layer makes the roots of one layer of files: itself, and the trees in it that are roots
-// of their own.
+// layer finds the root of a layer's files, and makes the roots that it and the trees in it
+// are.
 func (b *rooter) layer(l *image.Layer) {
 	files := make([]*File, 0, len(l.Nodes))
 	for _, n := range l.Nodes {
 		files = append(files, &File{Path: n.Path, Node: n, Trace: b.traces[n], Place: l.PlaceOf(n.Path)})
 	}
-	if l.Format.Class == "compression" || l.Format.Class == "boot" {
+	outer, n := holderOf(l)
+	if l.Format.Class == "compression" {
+		outer, n = l.Parent, l.Node
+	}
+	holder, at := b.homeOf(outer, n)
+	inner := chroots(l)
+	kind := role(l)
+	whole := kind == "system" || kind == "recovery" || kind == "initramfs"
+	switch {
+	case l.Format.Class == "compression" && b.opened[l.Nodes[0]]:
+		return // what it holds was opened
+	case l.Format.Class == "boot" || l.Format.Class == "compression" && holder == nil:
 		b.loose = append(b.loose, files...)
 		return
-	}
-	inner := chroots(l)
-	if len(inner) == 0 {
-		b.add(role(l), l, files)
+	case holder != nil && l.Format.Name == "ar" && !has(l, "/debian-binary"):
+		return // a static library: its objects are no files of the device
+	case holder != nil && !whole && len(inner) == 0 && (l.Format.Class == "archive" || l.Format.Class == "compression"):
+		b.homes[l] = []home{{base: at, draft: holder}}
+		for _, f := range files {
+			f.Path = at + f.Path
+		}
+		holder.files, holder.layers = append(holder.files, files...), append(holder.layers, l)
 		return
 	}
-	apart := map[string][]*File{}
-	rest := files[:0:0]
-	for _, f := range files {
-		i := slices.IndexFunc(inner, func(dir string) bool { return strings.HasPrefix(f.Path, dir+"/") })
-		if i < 0 {
-			rest = append(rest, f)
-			continue
-		}
-		f.Path = f.Path[len(inner[i]):]
-		apart[inner[i]] = append(apart[inner[i]], f)
+	if whole && holder != nil && holder.role == "system" {
+		kind = "chroot:" + at // a system that lies in a file of a system
 	}
-	if slices.ContainsFunc(rest, func(f *File) bool { return f.Node.Kind != image.Dir }) {
-		b.add(role(l), l, rest)
-	}
+	rest := files
+	var apart []home
 	for _, dir := range inner {
-		name := "chroot:" + dir
+		d := &draft{role: "chroot:" + dir, layers: []*image.Layer{l}}
 		if id, ok := overlay(dir); ok {
-			name = "container:" + id
+			d.role = "container:" + id
 		}
-		if len(inner) == 1 && !b.hasSystem(rest) && path.Dir(dir) == "/" {
-			name = "system" // an archive of one directory that is the root
-		}
-		b.add(name, l, apart[dir])
+		apart = append(apart, home{dir: dir, draft: d})
 	}
+	if len(apart) > 0 {
+		rest = files[:0:0]
+		for _, f := range files {
+			i := slices.IndexFunc(apart, func(h home) bool { return strings.HasPrefix(f.Path, h.dir+"/") })
+			if i < 0 {
+				rest = append(rest, f)
+				continue
+			}
+			f.Path = f.Path[len(apart[i].dir):]
+			apart[i].files = append(apart[i].files, f)
+		}
+	}
+	if len(apart) == 1 && !b.hasSystem(rest) && path.Dir(apart[0].dir) == "/" {
+		apart[0].role = "system" // an archive of one directory that is the root
+	}
+	b.homes[l] = apart
+	if len(apart) == 0 || slices.ContainsFunc(rest, func(f *File) bool { return f.Node.Kind != image.Dir }) {
+		b.homes[l] = append(b.homes[l], home{draft: b.add(kind, l, rest)})
+	}
+	for _, h := range apart {
+		b.drafts = append(b.drafts, h.draft)
+	}
+}
+
+// has reports whether a layer has a file of the path.
+func has(l *image.Layer, p string) bool {
+	return slices.ContainsFunc(l.Nodes, func(n *image.Node) bool { return n.Path == p })
 }
 
 func (b *rooter) hasSystem(files []*File) bool {
