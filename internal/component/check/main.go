@@ -62,7 +62,11 @@ func run(cache string, arches []string, suite, out string, verbose bool, only st
 			return fmt.Errorf("%s: %w", arch, err)
 		}
 		r.arch, r.suite = arch, suite
-		r.tell(os.Stdout, verbose, only)
+		var b bytes.Buffer
+		r.tell(&b, verbose, only)
+		if _, err := b.WriteTo(os.Stdout); err != nil {
+			return err
+		}
 		all = append(all, r)
 	}
 	if out == "-" {

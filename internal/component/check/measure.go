@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -199,7 +199,7 @@ func percent(n, of int) float64 {
 	return 100 * float64(n) / float64(of)
 }
 
-func (r *result) tell(w io.Writer, verbose bool, only string) {
+func (r *result) tell(w *bytes.Buffer, verbose bool, only string) {
 	fmt.Fprintf(w, "%s %s: %d packages, %d files, %d MB; %d products present: %d right (%.1f %%), %d wrong, %d not found, %d found that are not there; %d found that show no version, %d of those not; match %.2f ns/byte\n",
 		r.suite, r.arch, r.packages, r.files, r.bytes>>20, r.present(), len(r.right), percent(len(r.right), r.present()), len(r.wrong), len(r.missing), len(r.foreign), len(r.bare), len(r.unseen),
 		float64(r.spent.Nanoseconds())/float64(max(r.bytes, 1)))
@@ -246,7 +246,7 @@ func sortedNames(m map[string][]*fact.Component) []string {
 }
 
 // write makes the document of all results.
-func write(w io.Writer, all []*result, signatures int) {
+func write(w *bytes.Buffer, all []*result, signatures int) {
 	fmt.Fprintf(w, "# How well components are found\n\nWritten by `make signatures-check`. The packages of `internal/component/check/packages.txt` are unpacked into one tree an\narchitecture; package databases and documentation are left out; %d signatures look at it.\nRight means: the product is found in its upstream version and in no other. Copies that lie inside other programs are not counted, nor are\nproducts that hold no version text, whose signatures only say that they are there.\n\n", signatures)
 	fmt.Fprintln(w, "| release | architecture | packages | products present | right | wrong version | not found | found but not there | without a version text: found, not found | matching, ns/byte |\n|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range all {
