@@ -115,6 +115,7 @@ func openCramfs(in *image.Input) (*image.Content, error) {
 			c.gap("", 0, size, errors.New("wrong checksum over the whole"))
 		}
 	}
+	c.in = &image.Input{Blob: in.Slice(0, size), Budget: in.Budget} // nothing of it lies behind its end
 	c.content.Nodes = append(c.content.Nodes, c.node("/", root))
 	c.directory("/", root)
 	return c.content, nil

@@ -103,6 +103,7 @@ func openErofs(in *image.Input) (*image.Content, error) {
 		e.content.Gaps = append(e.content.Gaps, fact.Gap{Place: fact.Place{Offset: in.Size()}, Size: size - in.Size(), Reason: "damaged",
 			Why: fmt.Sprintf("cut off: the superblock says %d bytes, there are %d", size, in.Size())})
 	}
+	e.in = &image.Input{Blob: in.Slice(0, size), Budget: in.Budget} // nothing of it lies behind its end
 	root := uint64(le16(p[14:]))
 	if i, err := e.inode(root); err != nil || i.mode&0o170000 != 0o040000 {
 		return nil, fmt.Errorf("root directory: %w", errors.Join(err, image.ErrNot))

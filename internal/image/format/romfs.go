@@ -46,6 +46,7 @@ func openRomfs(in *image.Input) (*image.Content, error) {
 	} else if pad := padded(size, 1024); pad <= in.Size() && allZero(in.Blob, size, pad) { // as genromfs fills it up
 		r.content.Size = pad
 	}
+	r.in = &image.Input{Blob: in.Slice(0, size), Budget: in.Budget} // nothing of it lies behind its end
 	if p, err := in.View(0, min(512, size, in.Size())); err != nil || sum32(p) != 0 {
 		r.content.Attributes["checksum"] = "wrong"
 		r.gap("", 0, min(512, size), errors.New("superblock: wrong checksum"))

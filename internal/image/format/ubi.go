@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -122,26 +121,33 @@ func openUBI(in *image.Input) (*image.Content, error) {
 	return u.content, nil
 }
 
-// geometry finds the size of an erase block by the distance between their headers.
+// sizes are those that erase blocks have, also with the spare bytes of their pages.
+func (u *ubiFS) sizes() (all []int64) {
+	for n := int64(4096); n <= ubiMaxPEB; n *= 2 {
+		all = append(all, n)
+	}
+	for _, s := range ubiSpares {
+		for pages := int64(16); pages <= 256; pages *= 2 {
+			all = append(all, pages*(s[0]+s[1]))
+		}
+	}
+	return all
+}
+
+// geometry finds the size of an erase block by the distance between their headers. It
+// looks for them only where they would be: to search for them costs too much where many
+// bytes only look like the first one.
 func (u *ubiFS) geometry() error {
 	distance := int64(0)
-	const step = 1 << 20
-	for at, seen := int64(512), 0; at < min(u.in.Size(), 64*ubiMaxPEB) && seen < 64; at += step {
-		p, err := u.in.View(at, min(step+ubiHeader, u.in.Size()-at))
-		if err != nil {
-			break
-		}
-		for i := 0; i < len(p) && i < step; {
-			k := bytes.Index(p[i:], []byte("UBI#\x01"))
-			if k < 0 || i+k >= step {
+	for _, size := range u.sizes() {
+		for k := int64(1); k <= 8; k++ {
+			p, err := u.in.View(size*k, ubiHeader)
+			if err != nil {
 				break
 			}
-			i += k
-			if ec, ok := ubiReadEC(p[i:]); ok && (at+int64(i))%512 == 0 && ec.vid == u.ec.vid && ec.data == u.ec.data && ec.seq == u.ec.seq {
-				distance = gcd(distance, at+int64(i))
-				seen++
+			if ec, ok := ubiReadEC(p); ok && ec.vid == u.ec.vid && ec.data == u.ec.data && ec.seq == u.ec.seq {
+				distance = gcd(distance, size*k)
 			}
-			i++
 		}
 	}
 	u.peb = distance
@@ -154,13 +160,16 @@ func (u *ubiFS) geometry() error {
 	return nil
 }
 
+// ubiSpares are the sizes of pages of NAND and of the spare bytes behind each.
+var ubiSpares = [][2]int64{{512, 16}, {2048, 64}, {2048, 128}, {4096, 128}, {4096, 224}, {4096, 256}, {8192, 448}}
+
 // spare returns the sizes of page and spare bytes of a dump that has both: its erase
 // blocks are no power of two then.
 func (u *ubiFS) spare() (page, spare int64) {
 	if u.peb&(u.peb-1) == 0 {
 		return 0, 0
 	}
-	for _, s := range [][2]int64{{512, 16}, {2048, 64}, {2048, 128}, {4096, 128}, {4096, 224}, {4096, 256}, {8192, 448}} {
+	for _, s := range ubiSpares {
 		if pages := u.peb / (s[0] + s[1]); u.peb%(s[0]+s[1]) == 0 && pages&(pages-1) == 0 {
 			return s[0], s[1]
 		}

@@ -104,6 +104,7 @@ func openUBIFS(in *image.Input) (*image.Content, error) {
 	} else if flags&ubifsFlagEncrypted != 0 {
 		u.content.Attributes["encrypted"] = "true"
 	}
+	u.in = &image.Input{Blob: in.Slice(0, u.lebs*u.leb), Budget: in.Budget} // nothing of it lies behind its end
 	if ubiSum(p[8:]) != le32(p[4:]) {
 		u.gap(0, 4096, errors.New("superblock: wrong checksum"))
 	}
