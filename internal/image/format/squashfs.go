@@ -173,7 +173,7 @@ func (s *sqfs) codecs() (err error) {
 		// Some vendors write lzma and call it gzip: the first metadata block tells.
 		if p, err := s.in.View(s.inodes+2, 2); err == nil && s.in.Size() > s.inodes+2 {
 			if w, err := s.in.View(s.inodes, 2); err == nil && s.order.Uint16(w)&0x8000 == 0 && (p[0]&0x0f != 8 || (int(p[0])<<8|int(p[1]))%31 != 0) {
-				s.unpack, s.exact = unpackLZMA(), true
+				s.codec, s.unpack, s.exact = 2, unpackLZMA(), true
 			}
 		}
 	case 2:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the samples of SquashFS 2 and 3 and of vendors' variants anew, beside this script.
 # Needs root (device nodes), python3, and mksquashfs of squashfs-tools 2.1-r2, 2.2-r2 with
-# 7-zip's lzma, 3.0, 3.3, and as Netgear (WNR1000), Cisco and Realtek shipped it, by the
+# 7-zip's lzma, 3.0, 3.3, and as Netgear (WNR1000), Cisco and Realtek shipped it, 4.0 with lzma, by the
 # names below in the PATH; their sources are in the firmware mod kit. Samples whose tool is
 # missing are left as they are.
 set -eu
@@ -32,6 +32,7 @@ old 3.2-wnr1000 wnr1000 -b 65536
 old 3.4-cisco cisco -b 65536
 old 3.4-cisco cisco-be -b 8192 -be
 old 4.0-realtek realtek -b 65536
+old 4.0-lzma 4.0-lzma -b 65536
 python3 - "$here/squashfs" <<'PY'
 import os, sys
 d = sys.argv[1]
@@ -46,4 +47,6 @@ write("bad-old-cut.sqfs", b[:6000])
 write("bad-version-1.sqfs", b[:28] + b"\x01\0\0\0" + b[32:])
 b = open(f"{d}/old-cisco.sqfs", "rb").read()
 write("old-magic.sqfs", b"sqlz" + b[4:])
+b = open(f"{d}/old-4.0-lzma.sqfs", "rb").read()
+write("old-4.0-lzma-as-gzip.sqfs", b[:20] + b"\x01" + b[21:])
 PY
