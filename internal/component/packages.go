@@ -73,7 +73,7 @@ func (g *merger) packages(list []Package) {
 	}
 	for c, names := range needs {
 		for _, n := range names {
-			if d := g.pkg[n]; d != nil && d != c && !slices.Contains(c.Depends, d.Name) {
+			if d := g.pkg[n]; d != nil && d.Name != c.Name && !slices.Contains(c.Depends, d.Name) {
 				c.Depends = append(c.Depends, d.Name)
 			}
 		}
@@ -210,7 +210,11 @@ func (m *Matcher) signatureOf(p Package) *signature {
 	if kernel(p) {
 		return m.byName["linux"]
 	}
-	for _, name := range []string{p.Source, p.Name, strings.ToLower(p.Name)} {
+	names := []string{p.Source, p.Name, strings.ToLower(p.Name)}
+	if p.Ecosystem == "deb" && p.Source != "" {
+		names = names[:1] // the package gcc of the source gcc-defaults is no compiler
+	}
+	for _, name := range names {
 		if name == "" || name == p.Source && notSource(p) {
 			continue
 		}

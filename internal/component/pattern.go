@@ -39,7 +39,7 @@ func compile(template, version string) (*pattern, error) {
 	if r, err := regexp.Compile(version); err != nil {
 		return nil, fmt.Errorf("version %q: %w", version, err)
 	} else if r.NumSubexp() > 0 {
-		return nil, fmt.Errorf("version %q: groups must not capture: write (?:", version)
+		return nil, fmt.Errorf("version %q: a group must not capture", version)
 	}
 	p := &pattern{}
 	var re strings.Builder

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,13 +12,13 @@ import (
 
 // fetch downloads and unpacks the listed packages of an architecture below dir, once, with
 // a private root of apt, and returns what they are.
-func fetch(dir, suite, arch string) ([]deb, error) {
+func fetch(ctx context.Context, dir, suite, arch string) ([]deb, error) {
 	list := filepath.Join(dir, "packages.tsv")
 	if b, err := os.ReadFile(list); err == nil {
 		return readDebs(b), nil
 	}
 	debs := filepath.Join(dir, "debs")
-	if err := download(dir, debs, suite, arch); err != nil {
+	if err := download(ctx, dir, debs, suite, arch); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(debs, "*.deb"))
@@ -26,7 +27,7 @@ func fetch(dir, suite, arch string) ([]deb, error) {
 	}
 	var b bytes.Buffer
 	for _, f := range files {
-		line, err := unpack(f, filepath.Join(dir, "root"))
+		line, err := unpack(ctx, f, filepath.Join(dir, "root"))
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +47,7 @@ func readDebs(b []byte) []deb {
 	return out
 }
 
-func download(dir, debs, suite, arch string) error {
+func download(ctx context.Context, dir, debs, suite, arch string) error {
 	for _, d := range []string{"apt/lists/partial", "apt/cache/archives/partial", "debs"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return err
@@ -78,10 +79,10 @@ func download(dir, debs, suite, arch string) error {
 	} {
 		options = append(options, "-o", o)
 	}
-	if err := command("", "apt-get", append(options, "update")...); err != nil {
+	if err := command(ctx, "", "apt-get", append(options, "update")...); err != nil {
 		return err
 	}
-	known, err := exec.Command("apt-cache", append(options[1:], "pkgnames")...).Output()
+	known, err := exec.CommandContext(ctx, "apt-cache", append(options[1:], "pkgnames")...).Output()
 	if err != nil {
 		return fmt.Errorf("apt-cache: %w", err)
 	}
@@ -100,7 +101,7 @@ func download(dir, debs, suite, arch string) error {
 	}
 	for len(want) > 0 {
 		n := min(50, len(want))
-		if err := command(debs, "apt-get", append(append(options, "download"), want[:n]...)...); err != nil {
+		if err := command(ctx, debs, "apt-get", append(append(options, "download"), want[:n]...)...); err != nil {
 			return err
 		}
 		want = want[n:]
@@ -108,8 +109,8 @@ func download(dir, debs, suite, arch string) error {
 	return nil
 }
 
-func command(dir, name string, args ...string) error {
-	c := exec.Command(name, args...)
+func command(ctx context.Context, dir, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = dir
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out[max(0, len(out)-500):]))
@@ -118,11 +119,11 @@ func command(dir, name string, args ...string) error {
 }
 
 // unpack adds a package to the tree and returns its line of the list.
-func unpack(file, root string) (string, error) {
+func unpack(ctx context.Context, file, root string) (string, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", err
 	}
-	out, err := exec.Command("dpkg-deb", "-f", file, "Package", "Source", "Version").Output()
+	out, err := exec.CommandContext(ctx, "dpkg-deb", "-f", file, "Package", "Source", "Version").Output()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Base(file), err)
 	}
@@ -147,7 +148,7 @@ func unpack(file, root string) (string, error) {
 		d.version = version
 	}
 	pipe := fmt.Sprintf("dpkg-deb --fsys-tarfile %q | tar -x -C %q --keep-directory-symlink --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/info --exclude=./usr/share/locale --exclude=./usr/share/lintian --exclude=./usr/share/bug --exclude=./var/lib/dpkg", file, root)
-	if err := command("", "sh", "-c", pipe); err != nil {
+	if err := command(ctx, "", "sh", "-c", pipe); err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Base(file), err)
 	}
 	return d.name + "\t" + d.source + "\t" + d.version + "\n", nil

@@ -3,7 +3,7 @@
 // out what names their versions (package databases, documentation), lets the matcher find
 // what is in the tree, and compares with the versions of the packages.
 //
-//	go run ./internal/component/check -cache DIR -arch armhf,arm64 -suite bookworm
+//	go run ./internal/component/check -cache DIR -trees bookworm/armhf,trixie/arm64 -v
 //
 // The Debian mirror that apt of this machine is configured for is asked, nothing else.
 package main
@@ -11,6 +11,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"flag"
 	"fmt"
@@ -32,34 +33,37 @@ var truthText string
 
 func main() {
 	cache := flag.String("cache", filepath.Join(os.TempDir(), "vesalius-signatures-check"), "directory for the downloads")
-	arches := flag.String("arch", "amd64,armhf,arm64,mipsel", "architectures")
-	suite := flag.String("suite", "bookworm", "release of Debian")
+	trees := flag.String("trees", "bookworm/amd64,bookworm/armhf,bookworm/arm64,bookworm/mipsel,trixie/arm64", "releases of Debian and architectures")
 	out := flag.String("o", "doc/accuracy-components.md", "file for the result; - for none")
 	verbose := flag.Bool("v", false, "tell every product that is missed or wrong")
 	only := flag.String("only", "", "a product: tell all that is found of it")
 	flag.Parse()
-	if err := run(*cache, strings.Split(*arches, ","), *suite, *out, *verbose, *only); err != nil {
+	if err := run(context.Background(), *cache, strings.Split(*trees, ","), *out, *verbose, *only); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(cache string, arches []string, suite, out string, verbose bool, only string) error {
+func run(ctx context.Context, cache string, trees []string, out string, verbose bool, only string) error {
 	m, err := signature.Matcher()
 	if err != nil {
 		return err
 	}
 	truth := readTruth()
 	var all []*result
-	for _, arch := range arches {
+	for _, tree := range trees {
+		suite, arch, ok := strings.Cut(tree, "/")
+		if !ok {
+			return fmt.Errorf("tree %q: want RELEASE/ARCHITECTURE", tree)
+		}
 		dir := filepath.Join(cache, suite, arch)
-		packages, err := fetch(dir, suite, arch)
+		packages, err := fetch(ctx, dir, suite, arch)
 		if err != nil {
-			return fmt.Errorf("%s: %w", arch, err)
+			return fmt.Errorf("%s: %w", tree, err)
 		}
 		r, err := measure(m, filepath.Join(dir, "root"), packages, truth)
 		if err != nil {
-			return fmt.Errorf("%s: %w", arch, err)
+			return fmt.Errorf("%s: %w", tree, err)
 		}
 		r.arch, r.suite = arch, suite
 		var b bytes.Buffer

@@ -248,10 +248,10 @@ func sortedNames(m map[string][]*fact.Component) []string {
 // write makes the document of all results.
 func write(w *bytes.Buffer, all []*result, signatures int) {
 	fmt.Fprintf(w, "# How well components are found\n\nWritten by `make signatures-check`. The packages of `internal/component/check/packages.txt` are unpacked into one tree an\narchitecture; package databases and documentation are left out; %d signatures look at it.\nRight means: the product is found in its upstream version and in no other. Copies that lie inside other programs are not counted, nor are\nproducts that hold no version text, whose signatures only say that they are there.\n\n", signatures)
-	fmt.Fprintln(w, "| release | architecture | packages | products present | right | wrong version | not found | found but not there | without a version text: found, not found | matching, ns/byte |\n|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| release | architecture | packages | products present | right | wrong version | not found | found but not there | without a version text: found, not found |\n|---|---|---|---|---|---|---|---|---|")
 	for _, r := range all {
-		fmt.Fprintf(w, "| %s | %s | %d | %d | %d (%.1f %%) | %d (%.1f %%) | %d | %d | %d, %d | %.2f |\n", r.suite, r.arch, r.packages, r.present(), len(r.right), percent(len(r.right), r.present()),
-			len(r.wrong), percent(len(r.wrong), r.present()), len(r.missing), len(r.foreign), len(r.bare), len(r.unseen), float64(r.spent.Nanoseconds())/float64(max(r.bytes, 1)))
+		fmt.Fprintf(w, "| %s | %s | %d | %d | %d (%.1f %%) | %d (%.1f %%) | %d | %d | %d, %d |\n", r.suite, r.arch, r.packages, r.present(), len(r.right), percent(len(r.right), r.present()),
+			len(r.wrong), percent(len(r.wrong), r.present()), len(r.missing), len(r.foreign), len(r.bare), len(r.unseen))
 	}
 	fmt.Fprintln(w, "\n## What is not right\n\n| product | "+heads(all)+" |\n|---|"+strings.Repeat("---|", len(all)))
 	names := map[string]bool{}
