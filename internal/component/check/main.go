@@ -90,18 +90,20 @@ type product struct {
 	release *regexp.Regexp
 }
 
-func readTruth() map[string]product {
-	out := map[string]product{}
+func readTruth() map[string][]product {
+	out := map[string][]product{}
 	for line := range strings.Lines(truthText) {
 		w := strings.Fields(line)
 		if len(w) < 2 || w[0] == "#" {
 			continue
 		}
-		p := product{name: w[1]}
-		if len(w) > 2 {
-			p.release = regexp.MustCompile(w[2])
+		for _, name := range strings.Split(w[1], ",") {
+			p := product{name: name}
+			if len(w) > 2 {
+				p.release = regexp.MustCompile(w[2])
+			}
+			out[w[0]] = append(out[w[0]], p)
 		}
-		out[w[0]] = p
 	}
 	return out
 }

@@ -36,19 +36,17 @@ type result struct {
 }
 
 // measure lets the matcher look at a tree and compares with the packages.
-func measure(m *component.Matcher, root string, packages []deb, truth map[string]product) (*result, error) {
+func measure(m *component.Matcher, root string, packages []deb, truth map[string][]product) (*result, error) {
 	r := &result{packages: len(packages), truth: map[string][]string{}, found: map[string][]*fact.Component{}}
 	signed := map[string]*component.Signature{}
 	for _, s := range m.Signatures() {
 		signed[s.Name] = s
 	}
 	for _, d := range packages {
-		p, ok := truth[d.source]
-		if !ok {
-			continue
-		}
-		if v := p.versionOf(d); !slices.Contains(r.truth[p.name], v) {
-			r.truth[p.name] = append(r.truth[p.name], v)
+		for _, p := range truth[d.source] {
+			if v := p.versionOf(d); !slices.Contains(r.truth[p.name], v) {
+				r.truth[p.name] = append(r.truth[p.name], v)
+			}
 		}
 	}
 	files, err := r.look(m, root)
