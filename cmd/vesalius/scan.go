@@ -32,12 +32,12 @@ type scanCommand struct {
 	Cache   string   `placeholder:"DIR" help:"Where to keep what was seen of contents, so that the next scan reads only what changed (default: the user's cache directory)."`
 	NoCache bool     `help:"Keep nothing, and use nothing that was kept."`
 
-	MaxBytes    bytesFlag     `placeholder:"SIZE" help:"Bytes that opening may produce (default 64G)."`
+	MaxBytes    bytesFlag     `placeholder:"SIZE" help:"Bytes that opening may produce (default 16G)."`
 	MaxFiles    int64         `placeholder:"N" help:"Entries of all trees (default 5000000)."`
 	MaxFileSize bytesFlag     `placeholder:"SIZE" help:"Bytes of one file or stream (default 16G)."`
 	MaxMemory   bytesFlag     `placeholder:"SIZE" help:"Bytes of one content held in memory; larger ones go to a temporary file (default 32M)."`
 	MaxDepth    int           `placeholder:"N" help:"Containers inside containers (default 16)."`
-	MaxRatio    int64         `placeholder:"N" help:"Times a stream may expand, beyond 64 MiB (default 2000)."`
+	MaxRatio    int64         `placeholder:"N" help:"Times a stream may expand, beyond 64 MiB (default 800)."`
 	MaxTries    int64         `placeholder:"N" help:"Password trials, weighted: one of md5crypt is 1 (default 200000)."`
 	Timeout     time.Duration `default:"30m" help:"Time after which the scan is given up, as 10m."`
 }

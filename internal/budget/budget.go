@@ -29,12 +29,12 @@ const RatioFloor = 64 << 20
 // Defaults are the limits of a scan that was not told otherwise.
 func Defaults() Limits {
 	return Limits{
-		Bytes:    64 << 30,
+		Bytes:    16 << 30,
 		Files:    5_000_000,
 		FileSize: 16 << 30,
 		Memory:   32 << 20,
 		Depth:    16,
-		Ratio:    2000,
+		Ratio:    800,
 		Tries:    200_000,
 	}
 }

@@ -98,11 +98,29 @@ func (r *Root) Dir(p string) []*File {
 // Glob returns the entries whose path matches any of the patterns (path.Match, and ** for
 // any number of directories), in the order of the paths.
 func (r *Root) Glob(patterns ...string) []*File {
-	var out []*File
-	for _, f := range r.sorted {
-		if slices.ContainsFunc(patterns, func(p string) bool { return match(p, f.Path) }) {
-			out = append(out, f)
+	var found []int
+	for _, p := range patterns {
+		// What stands before the first wildcard tells where in the order to look, what
+		// stands behind the last which paths are worth a closer look.
+		prefix, suffix := p, p
+		if i := strings.IndexAny(p, `*?[\`); i >= 0 {
+			prefix = p[:i]
+			suffix = p[strings.LastIndexAny(p, `*?]\`)+1:]
+			if strings.ContainsAny(p, `[\`) {
+				suffix = ""
+			}
 		}
+		from, _ := slices.BinarySearchFunc(r.sorted, prefix, func(f *File, p string) int { return cmp.Compare(f.Path, p) })
+		for i := from; i < len(r.sorted) && strings.HasPrefix(r.sorted[i].Path, prefix); i++ {
+			if f := r.sorted[i]; strings.HasSuffix(f.Path, suffix) && match(p, f.Path) {
+				found = append(found, i)
+			}
+		}
+	}
+	slices.Sort(found)
+	var out []*File
+	for _, i := range slices.Compact(found) {
+		out = append(out, r.sorted[i])
 	}
 	return out
 }
