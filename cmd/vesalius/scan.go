@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -52,10 +53,6 @@ func (c *scanCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.prepare(at)
-	if err != nil {
-		return err
-	}
 	job, input, err := c.open(at)
 	if err != nil {
 		return err
@@ -80,18 +77,24 @@ func (c *scanCommand) Run(w *world) error {
 			return err
 		}
 	}
-	d := &dossier.Dossier{Schema: dossier.Schema, Tool: tool(g.rules), At: at}
+	d := &dossier.Dossier{Schema: dossier.Schema, At: at}
 	if err := c.papers(d); err != nil {
 		return err
 	}
 
 	started := time.Now()
 	show := newProgress(w, c.Quiet)
-	r, err := walledScan(w, job, files, show.update)
-	show.done()
+	wait, stop := walledScan(w.ctx, job, files, show.update)
+	g, err := c.prepare(at) // while the child reads
 	if err != nil {
+		stop()
+	}
+	r, scanErr := wait()
+	show.done()
+	if err := cmp.Or(err, scanErr); err != nil {
 		return err
 	}
+	d.Tool = tool(g.rules)
 	scanned := time.Now()
 	if err := memory.Add(files.learned, r.Learned); err != nil {
 		fmt.Fprintf(w.err, "vesalius: nothing is kept for the next scan: %v\n", err)

@@ -213,11 +213,29 @@ func sha256Of(b *image.Blob) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// walledScan runs the job in a walled child where the system can, else in this process,
-// which the result then says.
-func walledScan(w *world, job scanJob, in scanFiles, progress func(image.Progress)) (*scanResult, error) {
+// walledScan starts the job in a walled child where the system can, else in this process,
+// which the result then says. wait gives its result, stop ends it early.
+func walledScan(ctx context.Context, job scanJob, in scanFiles, progress func(image.Progress)) (wait func() (*scanResult, error), stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	type answer struct {
+		r   *scanResult
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, err := scanBehindWalls(ctx, job, in, progress)
+		done <- answer{r, err}
+	}()
+	return func() (*scanResult, error) {
+		a := <-done
+		stop()
+		return a.r, a.err
+	}, stop
+}
+
+func scanBehindWalls(ctx context.Context, job scanJob, in scanFiles, progress func(image.Progress)) (*scanResult, error) {
 	if runtime.GOOS == "windows" {
-		r, err := examine(w.ctx, job, in, progress)
+		r, err := examine(ctx, job, in, progress)
 		if err == nil {
 			r.Walls = wall.Raise(wall.Rights{})
 		}
@@ -240,15 +258,15 @@ func walledScan(w *world, job scanJob, in scanFiles, progress func(image.Progres
 	var complaint bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {
-		err := wall.Start(w.ctx, exe, []string{walledWord}, []string{"GOTRACEBACK=single"}, files, bytes.NewReader(order), &complaint)
+		err := wall.Start(ctx, exe, []string{walledWord}, []string{"GOTRACEBACK=single"}, files, bytes.NewReader(order), &complaint)
 		to.Close()
 		ended <- err
 	}()
 	last, readErr := listen(from, progress)
 	err = <-ended
 	switch {
-	case w.ctx.Err() != nil:
-		return nil, w.ctx.Err()
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case last.Timeout:
 		return nil, fmt.Errorf("%s: not finished within the time limit of %v: raise it with --timeout", job.Name, job.Timeout)
 	case last.Error != "":
