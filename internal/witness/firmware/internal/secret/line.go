@@ -250,6 +250,7 @@ func strong(v string) bool {
 
 // placeholders are values that open nothing.
 var placeholders = set(
+	"define", "undef",
 	"password", "passwd", "pass", "passphrase", "pw", "pwd", "secret", "token", "key", "none", "null", "nil", "true", "false", "yes", "no", "on", "off", "undefined",
 	"required", "requisite", "sufficient", "optional", "include", "substack", "prompt", "string", "str", "text", "value", "int", "bool", "boolean", "bytes", "char", "const",
 	"file", "files", "ask", "auto", "default", "disabled", "enabled", "disable", "enable", "compat", "db", "nis", "sss", "ldap", "winbind", "systemd", "nisplus", "hesiod",

@@ -340,16 +340,16 @@ func Match(pattern, s string) bool {
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(s) {
 		if p < len(pattern) {
-			switch c := pattern[p]; {
-			case c == '*':
+			switch c := pattern[p]; c {
+			case '*':
 				star, mark = p, i
 				p++
 				continue
-			case c == '?':
+			case '?':
 				p++
 				i++
 				continue
-			case c == '[':
+			case '[':
 				if n, ok := class(pattern[p:], s[i]); n > 0 {
 					if ok {
 						p += n
