@@ -41,10 +41,11 @@ fuzz:
 	.ci/fuzz $(FUZZTIME)
 
 accuracy:
-	$(GO) test ./examples -run TestReplicas -count=1 -accuracy doc/accuracy-replicas.md
+	$(GO) test ./examples -run TestReplicas -count=1 -accuracy $(CURDIR)/doc/accuracy.md
 
 signatures-check:
 	$(GO) run ./internal/component/check
 
 docs:
-	$(GO) test ./... -run 'Current|Golden|Documented' -update
+	$(GO) test ./internal/fact ./internal/image/format ./internal/setting/daemon ./internal/component/signature ./internal/judge/rulebook ./internal/dossier -run Current -update
+	$(GO) test ./internal/report -update

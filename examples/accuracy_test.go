@@ -84,7 +84,7 @@ func shows(findings []judge.Finding, truth examples.Truth) []string {
 // -accuracy it writes the table.
 func TestReplicas(t *testing.T) {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Accuracy on the replicas\n\nMade by `make accuracy`: do not edit. Each planted weakness of `examples/replica`, the rules that show it in the vulnerable twin at its place, and\nwhat they say of the fixed twin. Twins prove rules; they say nothing of how components are found.\n\n")
+	fmt.Fprintf(&out, "# Accuracy\n\nThree measurements, each by its own command:\n\n- the planted weaknesses of the replicas: this page, `make accuracy`,\n- components in stripped trees of real packages: [accuracy-components.md](accuracy-components.md), `make signatures-check`,\n- false alarms in unmodified roots of Debian packages, reviewed by hand: [accuracy-debian.md](accuracy-debian.md), `.ci/debian`.\n\n## Planted weaknesses\n\nMade by `make accuracy`: do not edit. Each planted weakness of `examples/replica`, the rules that show it in the vulnerable twin at its place with its CWE, and\nwhat they say of the fixed twin. Twins prove rules; they say nothing of how components are found.\n\n")
 	fmt.Fprintf(&out, "| replica | device | CWE | found by | fixed twin |\n|---|---|---|---|---|\n")
 	planted, found, falsely := 0, 0, 0
 	var all []string
