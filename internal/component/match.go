@@ -68,6 +68,22 @@ func New(signatures []Signature) (*Matcher, error) {
 	return m, nil
 }
 
+// Check compiles every pattern, which is else done when a file needs it, and gives the
+// first that cannot be: whoever writes signatures asks for it.
+func (m *Matcher) Check() error {
+	for _, s := range m.signatures {
+		for _, w := range s.ways {
+			if w.pattern == nil {
+				continue
+			}
+			if _, err := w.pattern.re(); err != nil {
+				return fmt.Errorf("signature %q: %w", s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // Literals returns what the matcher wants to be told of: whoever reads a content searches
 // for them and gives Match the hits, so that a content is searched once for everything.
 func (m *Matcher) Literals() []string { return m.literals }

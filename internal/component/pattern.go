@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // DefaultVersion is what {version} stands for where a way gives no other shape: numbers
@@ -12,7 +13,7 @@ const DefaultVersion = `[0-9]{1,4}(?:\.[0-9]{1,8}){1,4}(?:[a-z]{1,2}\b|p[0-9]{1,
 
 // pattern is a compiled text template: see [Way.Pattern].
 type pattern struct {
-	re     *regexp.Regexp
+	re     func() (*regexp.Regexp, error) // made when it is first needed: most signatures meet no file of theirs
 	anchor string   // the longest literal part
 	parts  []string // of the version, in order: a constant, or empty for the next captured group
 }
@@ -35,11 +36,6 @@ var holes = map[string]string{
 func compile(template, version string) (*pattern, error) {
 	if version == "" {
 		version = DefaultVersion
-	}
-	if r, err := regexp.Compile(version); err != nil {
-		return nil, fmt.Errorf("version %q: %w", version, err)
-	} else if r.NumSubexp() > 0 {
-		return nil, fmt.Errorf("version %q: a group must not capture", version)
 	}
 	p := &pattern{}
 	var re strings.Builder
@@ -94,17 +90,29 @@ func compile(template, version string) (*pattern, error) {
 	if end {
 		re.WriteString(`\z`)
 	}
-	var err error
-	if p.re, err = regexp.Compile(re.String()); err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", template, err)
-	}
+	p.re = sync.OnceValues(func() (*regexp.Regexp, error) {
+		if r, err := regexp.Compile(version); err != nil {
+			return nil, fmt.Errorf("version %q: %w", version, err)
+		} else if r.NumSubexp() > 0 {
+			return nil, fmt.Errorf("version %q: a group must not capture", version)
+		}
+		r, err := regexp.Compile(re.String())
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", template, err)
+		}
+		return r, nil
+	})
 	return p, nil
 }
 
 // find returns the version in s, from the captured parts, and where in s it stands; a
 // match without parts gives an empty version.
 func (p *pattern) find(s string) (version string, at int, ok bool) {
-	m := p.re.FindStringSubmatchIndex(s)
+	re, err := p.re()
+	if err != nil {
+		return "", 0, false // Check says so
+	}
+	m := re.FindStringSubmatchIndex(s)
 	if m == nil {
 		return "", 0, false
 	}
@@ -113,8 +121,12 @@ func (p *pattern) find(s string) (version string, at int, ok bool) {
 
 // findAt is find for a match that covers the offset at.
 func (p *pattern) findAt(s string, at int) (version string, where int, ok bool) {
+	re, err := p.re()
+	if err != nil {
+		return "", 0, false // Check says so
+	}
 	for base := 0; base < len(s); {
-		m := p.re.FindStringSubmatchIndex(s[base:])
+		m := re.FindStringSubmatchIndex(s[base:])
 		if m == nil || base+m[0] > at {
 			return "", 0, false
 		}

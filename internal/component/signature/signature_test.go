@@ -21,6 +21,9 @@ func TestSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := m.Check(); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
