@@ -132,6 +132,15 @@ func (s *Store) Get(k Key) ([]byte, bool) {
 	return v, ok
 }
 
+// Knows reports whether an earlier run learned the value of a key.
+func (s *Store) Knows(k Key) bool {
+	if s == nil {
+		return false
+	}
+	_, ok := s.index[k]
+	return ok
+}
+
 // Put learns the value of a key, unless it is known.
 func (s *Store) Put(k Key, v []byte) {
 	if s == nil || len(v) > maxValue {

@@ -97,8 +97,10 @@ func (c *collector) remember(im *image.Image) {
 			}
 			if !done[t.SHA256] && (t.Text != nil || t.Type != "text" && t.Type != "script" || t.Size > MaxText || seldom(n.Path)) {
 				done[t.SHA256] = true
-				if v, err := json.Marshal(t); err == nil {
-					m.store.Put(m.byContent(t.SHA256), v)
+				if k := m.byContent(t.SHA256); !m.store.Knows(k) {
+					if v, err := json.Marshal(t); err == nil {
+						m.store.Put(k, v)
+					}
 				}
 			}
 			if k, ok := c.extents[n]; ok && !holds[n] && !gaps[l.PlaceOf(n.Path).String()] {
