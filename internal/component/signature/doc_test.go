@@ -2,12 +2,15 @@ package signature
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/vesalius-project/vesalius/internal/component"
 )
@@ -17,7 +20,7 @@ var update = flag.Bool("update", false, "write doc/signatures.md anew")
 // TestSignaturesCurrent holds that doc/signatures.md is the table of the signatures.
 func TestSignaturesCurrent(t *testing.T) {
 	t.Parallel()
-	all, err := All()
+	all, err := Load(os.DirFS("data"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +50,39 @@ func TestSignaturesCurrent(t *testing.T) {
 	}
 	if !bytes.Equal(have, b.Bytes()) {
 		t.Errorf("%s is not current: go test ./internal/component/signature -run Current -update", name)
+	}
+}
+
+// TestCompiledCurrent holds that signatures.json is what stands in data.
+func TestCompiledCurrent(t *testing.T) {
+	t.Parallel()
+	all, err := Load(os.DirFS("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		all[i].Tests = nil
+	}
+	if *update {
+		var lines []string // one for each signature: a change shows
+		for _, s := range all {
+			b, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(b))
+		}
+		if err := os.WriteFile("signatures.json", []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return // the program that runs now still carries the old one
+	}
+	have, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(all, have); d != "" {
+		t.Errorf("signatures.json is not current: go test ./internal/component/signature -run Current -update: %.2000s", d)
 	}
 }
 
