@@ -14,8 +14,8 @@ const DefaultVersion = `[0-9]{1,4}(?:\.[0-9]{1,8}){1,4}(?:[a-z]{1,2}\b|p[0-9]{1,
 // pattern is a compiled text template: see [Way.Pattern].
 type pattern struct {
 	re     func() (*regexp.Regexp, error) // made when it is first needed: most signatures meet no file of theirs
-	anchor string   // the longest literal part
-	parts  []string // of the version, in order: a constant, or empty for the next captured group
+	anchor string                         // the longest literal part
+	parts  []string                       // of the version, in order: a constant, or empty for the next captured group
 }
 
 // holes are the placeholders. Those that capture give the version; where several do, they

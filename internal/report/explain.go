@@ -31,7 +31,7 @@ func Explain(w io.Writer, r *judge.Rule, o Options) error {
 	for _, s := range []struct{ title, text string }{
 		{"Why it matters", r.Why},
 		{"What to do", r.Recommend},
-		{"Fixes that Vesalius applies to a copy", strings.Join(r.Remedy, ", ")},
+		{"Changes that mend the image", strings.Join(r.Remedy, ", ")},
 		{"Why there is no mechanical fix", r.Human},
 		{"What a hospital can do without touching the device", strings.Join(r.Control, ", ")},
 	} {

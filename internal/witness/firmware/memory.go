@@ -1,7 +1,6 @@
 package firmware
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"sync/atomic"
 
@@ -92,7 +91,7 @@ func (c *collector) remember(im *image.Image) {
 	for _, l := range im.Layers {
 		for _, n := range l.Nodes {
 			t := c.traces[n]
-			if t == nil || hex.EncodedLen(32) != len(t.SHA256) {
+			if t == nil {
 				continue
 			}
 			if !done[t.SHA256] && (t.Text != nil || t.Type != "text" && t.Type != "script" || t.Size > MaxText || seldom(n.Path)) {

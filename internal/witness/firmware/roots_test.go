@@ -304,14 +304,14 @@ func FuzzInspectors(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, content []byte) {
 		s, err := parseTree(text)
 		if err != nil {
-			t.Skip()
+			t.Skip("no tree: nothing to inspect")
 		}
 		if len(content) > 0 {
 			s.nodes = append(s.nodes, &image.Node{Path: "/usr/bin/content", Mode: 0o4755, Size: int64(len(content)), Data: image.BytesBlob(content)})
 		}
 		r, err := s.root(t)
 		if err != nil {
-			t.Skip()
+			t.Skip("no tree: nothing to inspect")
 		}
 		r.budget = budget.New(budget.Limits{Tries: 1}) // guessing passwords is not what is tried here
 		inspect(r, allInspectors())
