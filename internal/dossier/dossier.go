@@ -15,9 +15,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
+	"github.com/vesalius-project/vesalius/internal/advisory/vex"
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/risk"
 	"github.com/vesalius-project/vesalius/internal/wall"
 )
 
@@ -26,23 +29,25 @@ const Schema = 1
 
 // Dossier is one assessment of one device.
 type Dossier struct {
-	Schema   int                    `json:"schema"`
-	Tool     Tool                   `json:"tool"`
-	Device   Device                 `json:"device"`
-	At       time.Time              `json:"at"`               // the date of the assessment, an argument and never the clock
-	Run      Run                    `json:"run,omitzero"`     // outside the promise of same bytes, and outside the digest
-	Inputs   []Input                `json:"inputs"`           // what was examined
-	Layers   []Layer                `json:"layers,omitempty"` // the containers that were opened, in the order of their places
-	Rules    map[string]*judge.Rule `json:"rules,omitempty"`  // every rule that was asked, by id
-	Facts    fact.Set               `json:"facts"`
-	Coverage []fact.Coverage        `json:"coverage,omitempty"`
-	Gaps     []fact.Gap             `json:"gaps,omitempty"`
-	Findings []*judge.Finding       `json:"findings"`
-	Matches  []Match                `json:"matches,omitempty"`
-	Claims   []Claim                `json:"claims,omitempty"`
-	Risks    []Risk                 `json:"risks,omitempty"`
-	Remedies []Remedy               `json:"remedies,omitempty"`
-	Verdict  *judge.Verdict         `json:"verdict,omitempty"` // of a policy; absent where none was asked
+	Schema     int                    `json:"schema"`
+	Tool       Tool                   `json:"tool"`
+	Device     Device                 `json:"device"`
+	At         time.Time              `json:"at"`               // the date of the assessment, an argument and never the clock
+	Run        Run                    `json:"run,omitzero"`     // outside the promise of same bytes, and outside the digest
+	Inputs     []Input                `json:"inputs"`           // what was examined
+	Layers     []Layer                `json:"layers,omitempty"` // the containers that were opened, in the order of their places
+	Rules      map[string]*judge.Rule `json:"rules,omitempty"`  // every rule that was asked, by id
+	Facts      fact.Set               `json:"facts"`
+	Coverage   []fact.Coverage        `json:"coverage,omitempty"`
+	Gaps       []fact.Gap             `json:"gaps,omitempty"`
+	Findings   []*judge.Finding       `json:"findings"`
+	Matches    []advisory.Match       `json:"matches,omitempty"`
+	Considered []advisory.Considered  `json:"considered,omitempty"` // every component, and how far it was looked up
+	Statements []vex.Statement        `json:"statements,omitempty"` // what others state of vulnerabilities, kept as they said it
+	Claims     []Claim                `json:"claims,omitempty"`
+	Risks      []risk.Risk            `json:"risks,omitempty"`
+	Remedies   []Remedy               `json:"remedies,omitempty"`
+	Verdict    *judge.Verdict         `json:"verdict,omitempty"` // of a policy; absent where none was asked
 }
 
 // Tool says what made the dossier.
@@ -131,22 +136,6 @@ type Cache struct {
 	Misses int64 `json:"misses"`
 }
 
-// Match is an advisory about a component that is in the device.
-type Match struct {
-	Advisory  string            `json:"advisory"`
-	Component string            `json:"component"`
-	Version   string            `json:"version,omitzero"`
-	Root      string            `json:"root,omitzero"`
-	Status    string            `json:"status"`        // affected, fixed, not_affected, under_investigation
-	Why       []string          `json:"why,omitempty"` // the steps of the answer
-	Severity  string            `json:"severity,omitzero"`
-	CVSS      fact.Opt[float64] `json:"cvss,omitzero"`
-	Vector    string            `json:"vector,omitzero"` // of the CVSS score
-	KEV       fact.Opt[bool]    `json:"kev,omitzero"`    // known to be exploited
-	EPSS      fact.Opt[float64] `json:"epss,omitzero"`
-	FixedIn   string            `json:"fixed_in,omitzero"`
-}
-
 // Claim is what became of an answer of a form.
 type Claim struct {
 	Form     string   `json:"form"`
@@ -155,20 +144,6 @@ type Claim struct {
 	Verdict  string   `json:"verdict"` // confirmed, contradicted, not shown
 	Because  string   `json:"because,omitzero"`
 	Findings []string `json:"findings,omitempty"` // ids
-}
-
-// Risk is what a finding or a match means for patient, data and operation.
-type Risk struct {
-	ID        string   `json:"id"`
-	Title     string   `json:"title"`
-	Findings  []string `json:"findings,omitempty"` // ids
-	Matches   []string `json:"matches,omitempty"`  // advisories
-	Dimension string   `json:"dimension"`          // patient-safety, privacy, operation, property, finance
-	Harm      string   `json:"harm"`               // S1 to S5
-	Chance    string   `json:"chance"`             // P1 to P5
-	Level     string   `json:"level"`              // by the matrix in force
-	After     string   `json:"after,omitzero"`     // level when the remedies are applied
-	Reasons   []string `json:"reasons,omitempty"`
 }
 
 // Remedy is a fix that was applied to a copy and judged again.
@@ -232,13 +207,19 @@ func (d *Dossier) Sort() {
 	for _, f := range d.Findings {
 		fact.SortPlaces(f.Places)
 	}
-	slices.SortStableFunc(d.Matches, func(a, b Match) int {
+	slices.SortStableFunc(d.Matches, func(a, b advisory.Match) int {
 		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Root, b.Root), cmp.Compare(a.Advisory, b.Advisory))
 	})
 	slices.SortStableFunc(d.Claims, func(a, b Claim) int {
 		return cmp.Or(cmp.Compare(a.Form, b.Form), cmp.Compare(a.Question, b.Question))
 	})
-	slices.SortStableFunc(d.Risks, func(a, b Risk) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(d.Considered, func(a, b advisory.Considered) int {
+		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Root, b.Root))
+	})
+	slices.SortStableFunc(d.Statements, func(a, b vex.Statement) int {
+		return cmp.Or(cmp.Compare(a.Vulnerability, b.Vulnerability), cmp.Compare(a.Component.Name, b.Component.Name), cmp.Compare(a.Document, b.Document), a.At.Compare(b.At))
+	})
+	slices.SortStableFunc(d.Risks, func(a, b risk.Risk) int { return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID)) })
 	slices.SortStableFunc(d.Remedies, func(a, b Remedy) int {
 		return cmp.Or(strings.Compare(a.Finding, b.Finding), strings.Compare(a.Fix, b.Fix))
 	})

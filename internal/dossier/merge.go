@@ -53,6 +53,8 @@ func Merge(list ...*Dossier) (*Dossier, error) {
 			addFinding(findings, f, names)
 		}
 		out.Matches = join(out.Matches, d.Matches)
+		out.Considered = join(out.Considered, d.Considered)
+		out.Statements = join(out.Statements, d.Statements)
 		out.Claims = join(out.Claims, d.Claims)
 		out.Risks = join(out.Risks, d.Risks)
 		out.Remedies = join(out.Remedies, d.Remedies)

@@ -10,7 +10,9 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
 )
 
 var cyclonedx = Form{
@@ -174,14 +176,14 @@ func cdxVulnerabilities(d *dossier.Dossier, all []*part) []cdx.Vulnerability {
 		if strings.HasPrefix(m.Advisory, "CVE-") {
 			v.Source = &cdx.Source{Name: "NVD"}
 		}
-		score, scored := m.CVSS.Value()
+		scored := m.CVSS > 0
 		if scored || dossier.Rank(m.Severity) >= 0 {
 			r := cdx.VulnerabilityRating{Vector: clean(m.Vector)}
 			if dossier.Rank(m.Severity) >= 0 {
 				r.Severity = cdx.Severity(m.Severity)
 			}
 			if scored {
-				r.Score = &score
+				r.Score = &m.CVSS
 			}
 			v.Ratings = &[]cdx.VulnerabilityRating{r}
 		}
@@ -197,7 +199,7 @@ func cdxVulnerabilities(d *dossier.Dossier, all []*part) []cdx.Vulnerability {
 		if affects != nil {
 			v.Affects = &affects
 		}
-		pairs := []string{"known-exploited", yesNo(m.KEV), "epss", float(m.EPSS, 4)}
+		pairs := []string{"known-exploited", yesNo(fact.Say(m.KEV)), "epss", float(m.EPSS, 4)}
 		v.Properties = properties(pairs...)
 		out = append(out, v)
 	}
@@ -206,11 +208,11 @@ func cdxVulnerabilities(d *dossier.Dossier, all []*part) []cdx.Vulnerability {
 
 // cdxState gives the status of a match. That a component is affected does not say that
 // the device can be attacked: that is for people to say.
-func cdxState(status string) cdx.ImpactAnalysisState {
+func cdxState(status advisory.Status) cdx.ImpactAnalysisState {
 	switch status {
-	case "fixed":
+	case advisory.Fixed:
 		return cdx.IASResolved
-	case "not_affected":
+	case advisory.NotThere:
 		return cdx.IASNotAffected
 	}
 	return cdx.IASInTriage

@@ -5,10 +5,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
+	"github.com/vesalius-project/vesalius/internal/advisory/vex"
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/risk"
 	"github.com/vesalius-project/vesalius/internal/wall"
 )
 
@@ -79,15 +82,20 @@ func rich() *dossier.Dossier {
 	d.Coverage = append(d.Coverage, fact.Coverage{Source: firmware, Root: "initramfs", Kind: fact.KindFile, Level: "full"},
 		fact.Coverage{Source: fact.Source{Witness: fact.Claimed, Input: "mds2.xlsx"}, Kind: fact.KindClaim, Level: "full"})
 	d.Findings = findings(d.Rules)
-	d.Matches = []dossier.Match{
-		{Advisory: "CVE-2022-48174", Component: "busybox", Version: "1.30.1", Root: "system", Status: "affected", Why: []string{"busybox 1.30.1 is below 1.36.1", "ash is in the image"}, Severity: "critical", CVSS: fact.Say(9.8), Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", KEV: fact.Say(false), EPSS: fact.Say(0.0123), FixedIn: "1.36.1"},
-		{Advisory: "CVE-2016-2183", Component: "openssl", Version: "1.0.2u", Root: "system", Status: "not_affected", Why: []string{"the cipher is not built in"}},
+	d.Matches = []advisory.Match{
+		{Advisory: "CVE-2022-48174", Component: "busybox", Version: "1.30.1", Root: "system", Status: "affected", Why: []string{"busybox 1.30.1 is below 1.36.1", "ash is in the image"}, Severity: "critical", CVSS: 9.8, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", EPSS: 0.0123, Confidence: "high", FixedIn: "1.36.1"},
+		{Advisory: "CVE-2016-2183", Component: "openssl", Version: "1.0.2u", Root: "system", Status: "not_affected", Why: []string{"the cipher is not built in"}, Confidence: "high"},
 	}
+	d.Considered = []advisory.Considered{
+		{Component: "busybox", Version: "1.30.1", Root: "system", As: []string{"busybox:busybox"}, Candidates: 19, Statuses: map[advisory.Status]int{advisory.Vulnerable: 1}, Outside: 18},
+		{Component: "acme-ui", Root: "system", Unknown: "no name of it stands in the index"},
+	}
+	d.Statements = []vex.Statement{{Vulnerability: "CVE-2016-2183", Component: vex.Ref{Name: "openssl", Version: "1.0.2u"}, Status: advisory.NotThere, Justification: "vulnerable_code_not_present", Form: "openvex", Document: "acme-2026-1", Author: "Acme product security"}}
 	d.Claims = []dossier.Claim{
 		{Form: "mds2-2019", Question: "SAHD-9", Answer: "yes", Verdict: "contradicted", Because: "telnetd is started at boot", Findings: []string{"f-telnet"}},
 		{Form: "mds2-2019", Question: "PAUT-5", Answer: "yes", Verdict: "not shown"},
 	}
-	d.Risks = []dossier.Risk{{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Dimension: "patient-safety", Harm: "S4", Chance: "P4", Level: "unacceptable", After: "acceptable", Reasons: []string{"root shell without a password", "reachable from the network"}}}
+	d.Risks = []risk.Risk{{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Exploitability: "E4", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no"}, Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design", Level: "unacceptable", After: "acceptable"}}, Level: "unacceptable", After: "acceptable", Priority: 1, Reasons: []string{"root shell without a password", "reachable from the network"}}}
 	d.Remedies = []dossier.Remedy{{Fix: "disable-service", Finding: "f-telnet", Changes: []string{"/etc/inittab: line 12 removed"}, Before: judge.Bad, After: judge.Good, Stands: true}}
 	d.Sort()
 	return d

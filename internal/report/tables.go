@@ -75,9 +75,13 @@ func unknownTable(d *dossier.Dossier) pageTable {
 }
 
 func risksTable(d *dossier.Dossier) pageTable {
-	t := table("risks", "Risks", "", "Risk:text", "Dimension", "Harm:short", "Chance:short", "Level:short", "After remedies:short", "Reasons:text")
+	t := table("risks", "Risks", "", "Risk:text", "Harm", "Exploitability:short", "Level:short", "After measures:short", "Reasons:text")
 	for _, r := range d.Risks {
-		t.row(prose(r.Title), prose(r.Dimension), prose(r.Harm), prose(r.Chance), prose(r.Level), prose(r.After), strings.Join(proses(r.Reasons), "; "))
+		harms := make([]string, len(r.Harms))
+		for i, h := range r.Harms {
+			harms[i] = prose(h.Dimension) + " " + prose(h.Severity)
+		}
+		t.row(prose(r.Title), strings.Join(harms, ", "), prose(r.Exploitability), prose(r.Level), prose(r.After), strings.Join(proses(r.Reasons), "; "))
 	}
 	return t
 }
@@ -101,7 +105,7 @@ func claimsTable(d *dossier.Dossier) pageTable {
 func matchesTable(d *dossier.Dossier) pageTable {
 	t := table("advisories", "Advisories", "", "Advisory:short", "Component:name", "Version", "Status:short", "Severity:short", "CVSS:num", "EPSS:num", "Exploited:short", "Fixed in", "Why:text")
 	for _, m := range d.Matches {
-		t.row(clean(m.Advisory), clean(m.Component), clean(m.Version), clean(m.Status), clean(m.Severity), float(m.CVSS, 1), float(m.EPSS, 4), yesNo(m.KEV), clean(m.FixedIn), strings.Join(proses(m.Why), "; "))
+		t.row(clean(m.Advisory), clean(m.Component), clean(m.Version), clean(string(m.Status)), clean(m.Severity), float(m.CVSS, 1), float(m.EPSS, 4), yesNo(fact.Say(m.KEV)), clean(m.FixedIn), strings.Join(proses(m.Why), "; "))
 	}
 	return t
 }
@@ -230,11 +234,12 @@ func yesNo(o fact.Opt[bool]) string {
 	return "no"
 }
 
-func float(o fact.Opt[float64], digits int) string {
-	if v, ok := o.Value(); ok {
-		return strconv.FormatFloat(v, 'f', digits, 64)
+// float writes a number; 0 is an unstated one.
+func float(v float64, digits int) string {
+	if v == 0 {
+		return ""
 	}
-	return ""
+	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
 // places writes the first place of a fact and counts the others.
