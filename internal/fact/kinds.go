@@ -6,20 +6,26 @@ package fact
 // Device is what the device is: by device.yaml, by what the image says of itself.
 type Device struct {
 	Base
-	Vendor    string      `json:"vendor,omitzero" see:"public"`
-	Model     string      `json:"model,omitzero" see:"public"`
-	Version   string      `json:"version,omitzero" see:"public"`
-	UDI       string      `json:"udi,omitzero" see:"public"`
-	Class     string      `json:"class,omitzero" see:"public"` // stationary, ambient, wearable, implanted
-	OS        string      `json:"os,omitzero" see:"public"`    // linux, vxworks, qnx, windows, freertos ...
-	Distro    string      `json:"distro,omitzero" see:"public"`
-	Arch      string      `json:"arch,omitzero" see:"public"`      // arm, arm64, mips, mipsel, mips64el, ppc, riscv64, x86, x86_64
-	Functions []string    `json:"functions,omitzero" see:"public"` // clinical functions
-	Harm      string      `json:"harm,omitzero" see:"public"`      // S1 negligible, S2 minor, S3 serious, S4 critical, S5 catastrophic
-	Ports     []string    `json:"ports,omitzero" see:"public"`     // declared, as tcp/443
-	Hosts     []string    `json:"hosts,omitzero" see:"public"`     // declared outbound destinations
-	Cyber     Opt[bool]   `json:"cyber,omitzero" see:"public"`     // has software and a way to be connected
-	Emergency Opt[string] `json:"emergency,omitzero"`              // how emergency access works
+	Vendor        string      `json:"vendor,omitzero" see:"public"`
+	Model         string      `json:"model,omitzero" see:"public"`
+	Version       string      `json:"version,omitzero" see:"public"`
+	UDI           string      `json:"udi,omitzero" see:"public"`
+	Class         string      `json:"class,omitzero" see:"public"` // stationary, ambient, wearable, implanted
+	OS            string      `json:"os,omitzero" see:"public"`    // linux, vxworks, qnx, windows, freertos ...
+	Distro        string      `json:"distro,omitzero" see:"public"`
+	DistroID      string      `json:"distro_id,omitzero" see:"public"`      // of os-release, in lower case: debian, openwrt, poky ...
+	DistroVersion string      `json:"distro_version,omitzero" see:"public"` // of os-release: 12, 22.03.5 ...
+	DistroSupport string      `json:"distro_support,omitzero"`              // maintained, no-longer-maintained, abandoned
+	DistroEnd     string      `json:"distro_end,omitzero"`                  // the last day of its security fixes that cost nothing
+	DistroEnding  Opt[bool]   `json:"distro_ending,omitzero"`               // that day is less than a year away
+	DistroWhy     string      `json:"distro_why,omitzero"`                  // how that is known, or why it is not
+	Arch          string      `json:"arch,omitzero" see:"public"`           // arm, arm64, mips, mipsel, mips64el, ppc, riscv64, x86, x86_64
+	Functions     []string    `json:"functions,omitzero" see:"public"`      // clinical functions
+	Harm          string      `json:"harm,omitzero" see:"public"`           // S1 negligible, S2 minor, S3 serious, S4 critical, S5 catastrophic
+	Ports         []string    `json:"ports,omitzero" see:"public"`          // declared, as tcp/443
+	Hosts         []string    `json:"hosts,omitzero" see:"public"`          // declared outbound destinations
+	Cyber         Opt[bool]   `json:"cyber,omitzero" see:"public"`          // has software and a way to be connected
+	Emergency     Opt[string] `json:"emergency,omitzero"`                   // how emergency access works
 }
 
 // Component is software that is in the device. One component is one fact, with all the
@@ -37,11 +43,13 @@ type Component struct {
 	How          string      `json:"how,omitzero"` // package-database, manifest, binary-string, symbols, soname, file-name, build-info, declared
 	Why          string      `json:"why,omitzero"` // the evidence in words
 	Digest       string      `json:"digest,omitzero" see:"public"`
-	Support      string      `json:"support,omitzero"` // maintained, no-longer-maintained, abandoned
-	EndOfSupport string      `json:"end_of_support,omitzero"`
-	Bundled      Opt[string] `json:"bundled,omitzero"`   // the component whose binary carries a copy of this one
-	Depends      []string    `json:"depends,omitzero"`   // names of components it needs
-	Ecosystem    string      `json:"ecosystem,omitzero"` // deb, opkg, apk, rpm, npm, pypi, golang, maven, generic
+	Support      string      `json:"support,omitzero"`        // maintained, no-longer-maintained, abandoned: by who makes it or packages it
+	EndOfSupport string      `json:"end_of_support,omitzero"` // the last day of security fixes that cost nothing, as 2026-11-24
+	Ending       Opt[bool]   `json:"ending,omitzero"`         // that day is less than a year away
+	SupportWhy   string      `json:"support_why,omitzero"`    // how the support is known, or why it is not
+	Bundled      Opt[string] `json:"bundled,omitzero"`        // the component whose binary carries a copy of this one
+	Depends      []string    `json:"depends,omitzero"`        // names of components it needs
+	Ecosystem    string      `json:"ecosystem,omitzero"`      // deb, opkg, apk, rpm, npm, pypi, golang, maven, generic
 }
 
 // Account is someone who can log in, to the system or to one program.
@@ -300,6 +308,10 @@ type Kernel struct {
 	ModuleSigning Opt[bool] `json:"module_signing,omitzero"` // demanded
 	Modules       []string  `json:"modules,omitzero"`
 	Compiler      string    `json:"compiler,omitzero"`
+	Support       string    `json:"support,omitzero"`        // maintained, no-longer-maintained, abandoned
+	EndOfSupport  string    `json:"end_of_support,omitzero"` // the last day of security fixes that cost nothing
+	Ending        Opt[bool] `json:"ending,omitzero"`         // that day is less than a year away
+	SupportWhy    string    `json:"support_why,omitzero"`    // how the support is known, or why it is not
 }
 
 // Mount is a file system that is mounted.

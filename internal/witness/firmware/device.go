@@ -31,6 +31,10 @@ func lookDevice(r *Root) {
 			switch k {
 			case "PRETTY_NAME", "DISTRIB_DESCRIPTION":
 				d.Distro = v
+			case "ID", "DISTRIB_ID":
+				d.DistroID = strings.ToLower(v)
+			case "VERSION_ID", "DISTRIB_RELEASE":
+				d.DistroVersion = v
 			}
 		}
 		break
