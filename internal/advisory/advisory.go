@@ -102,6 +102,8 @@ type Affected struct {
 	Status   Status  // Vulnerable where the source only lists what is
 	Versions []Range // none: every version
 	With     []AnyOf // each must be met too: what the product must be running on or with
+
+	Justification string // of NotThere, in the words of OpenVEX, where the source gives one
 }
 
 // AnyOf is met when one of its products is there in one of the versions.

@@ -68,9 +68,12 @@ func (w *writer) strings(all []string) {
 	}
 }
 
+// What a date can be: the years 1 to 9999.
+const earliest, latest = -62135596800, 253402300799
+
 // time keeps seconds.
 func (w *writer) time(t time.Time) {
-	if t.IsZero() {
+	if s := t.Unix(); s <= earliest || s > latest {
 		w.u(0)
 		return
 	}
@@ -170,5 +173,10 @@ func (r *reader) time() time.Time {
 	if r.u() == 0 {
 		return time.Time{}
 	}
-	return time.Unix(r.i(), 0).UTC()
+	s := r.i()
+	if s <= earliest || s > latest {
+		r.fail()
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -114,6 +115,72 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("details of %s of %s (-want +got):\n%s", want.ID, want.Source, d)
 			}
 		}
+	}
+}
+
+// TestEveryField holds that nothing that a record has or will have is lost.
+func TestEveryField(t *testing.T) {
+	t.Parallel()
+	r := advisory.Record{}
+	n := 0
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
+		n++
+		switch v.Interface().(type) {
+		case time.Time:
+			v.Set(reflect.ValueOf(day(n)))
+			return
+		case float64:
+			v.SetFloat(float64(n) / 1e5)
+			return
+		}
+		switch v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				fill(v.Field(i))
+			}
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+			fill(v.Index(0))
+			fill(v.Index(1))
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem())
+		case reflect.String:
+			v.SetString(fmt.Sprint("s", n))
+		case reflect.Int:
+			v.SetInt(int64(n))
+		case reflect.Bool:
+			v.SetBool(true)
+		default:
+			t.Fatalf("a %s cannot be filled", v.Kind())
+		}
+	}
+	fill(reflect.ValueOf(&r).Elem())
+	r.ID, r.Source = "CVE-2024-0001", advisory.OSV
+	for i := range r.Affected {
+		a := &r.Affected[i]
+		a.Product.By, a.Product.Part = advisory.ByCPE, "a"
+		for _, w := range a.With {
+			for j := range w {
+				w[j].Product.Part = "o"
+			}
+		}
+	}
+	x := open(t, build(t, advisory.BuildOptions{}, []advisory.Record{r}))
+	v, err := x.Vulnerability(r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r, v.Records[0]); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	c, err := x.ByCPE(r.Affected[1].Product.Vendor, r.Affected[1].Product.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r.Affected[1:], c[0].Records[0].Affected); d != "" {
+		t.Errorf("by product (-want +got):\n%s", d)
 	}
 }
 

@@ -94,14 +94,19 @@ func pad(b []byte, n uint64) []byte {
 const zero = "\x00"
 
 func appendNameKey(b []byte, p *Product) []byte {
-	letter, first, second := "n", p.Vendor, p.Name
+	letter, first, second := nameParts(p)
+	return append(append(append(append(append(b, letter...), 0), first...), 0), second...)
+}
+
+// nameParts gives what a product is looked up by: the vendor of a package, say, is not.
+func nameParts(p *Product) (letter, first, second string) {
 	switch p.By {
 	case ByCPE:
-		letter, first, second = "c", p.Name, p.Vendor
+		return "c", p.Name, p.Vendor
 	case ByPackage:
-		letter, first, second = "p", p.Ecosystem, p.Name
+		return "p", p.Ecosystem, p.Name
 	}
-	return append(append(append(append(append(b, letter...), 0), first...), 0), second...)
+	return "n", p.Vendor, p.Name
 }
 
 // productOf reads a key of the table of names.
@@ -121,7 +126,18 @@ func productOf(key string) (Product, bool) {
 	return Product{}, false
 }
 
+// compareProducts orders products by what they are looked up by, vendors first.
 func compareProducts(a, b *Product) int {
-	return cmp.Or(strings.Compare(a.By, b.By), strings.Compare(a.Vendor, b.Vendor), strings.Compare(a.Ecosystem, b.Ecosystem),
-		strings.Compare(a.Name, b.Name))
+	la, a1, a2 := nameParts(a)
+	lb, b1, b2 := nameParts(b)
+	if la == "c" && lb == "c" {
+		a1, a2, b1, b2 = a2, a1, b2, b1
+	}
+	if la != lb {
+		return strings.Compare(la, lb)
+	}
+	if a1 != b1 {
+		return strings.Compare(a1, b1)
+	}
+	return strings.Compare(a2, b2)
 }

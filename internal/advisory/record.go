@@ -239,9 +239,9 @@ func ranges(w *writer, all []Range) {
 		if r.From != "" {
 			flags |= hasFrom
 		}
-		switch {
-		case r.To == "":
-		case r.To == r.From:
+		switch r.To {
+		case "":
+		case r.From:
 			flags |= isSingle
 		default:
 			flags |= hasTo
@@ -255,9 +255,9 @@ func ranges(w *writer, all []Range) {
 		if r.Raw != "" {
 			flags |= hasRaw
 		}
-		switch {
-		case r.Scheme == "":
-		case r.Scheme == before:
+		switch r.Scheme {
+		case "":
+		case before:
 			flags |= sameScheme
 		default:
 			flags |= hasScheme
@@ -346,11 +346,12 @@ func affected(w *writer, all []Affected, before Product) {
 	for i := range all {
 		a := &all[i]
 		product(w, &a.Product, &before)
-		if a.Status == Vulnerable {
+		if a.Status == Vulnerable && a.Justification == "" {
 			w.u(0)
 		} else {
 			w.u(1)
 			w.s(string(a.Status))
+			w.s(a.Justification)
 		}
 		ranges(w, a.Versions)
 		w.n(len(a.With))
@@ -371,7 +372,7 @@ func readAffected(d *reader, before Product, m *slabs) []Affected {
 		a.Product = readProduct(d, &before)
 		a.Status = Vulnerable
 		if d.u() != 0 {
-			a.Status = Status(d.s())
+			a.Status, a.Justification = Status(d.s()), d.s()
 		}
 		a.Versions = readRanges(d, m)
 		if n := d.n(); n > 0 {

@@ -305,8 +305,8 @@ func (o *output) post(v *Vulnerability) {
 		o.key = appendNameKey(o.key[:0], first)
 		to := o.postings[string(o.key)]
 		if to == nil {
-			to = &posting{of: Product{By: first.By, Vendor: strings.Clone(first.Vendor), Name: strings.Clone(first.Name), Ecosystem: strings.Clone(first.Ecosystem)}}
-			to.w.d = &o.global
+			to = &posting{w: writer{d: &o.global}}
+			to.of, _ = productOf(string(o.key))
 			o.postings[string(o.key)] = to
 		}
 		to.n++
