@@ -52,6 +52,7 @@ type world struct {
 
 type commands struct {
 	Scan       scanCommand       `cmd:"" help:"Open a firmware image, an archive or a directory, and say what is really inside."`
+	Fix        fixCommand        `cmd:"" help:"Mend what can be mended on a copy of an image, judge the copy, and deliver what holds."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
 	Explain    explainCommand    `cmd:"" help:"Say why a rule matters, what it maps to and how to mend it."`
@@ -69,6 +70,9 @@ Exit codes: 0 nothing bad at or above the level, 3 something bad or rejected by 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == walledWord {
 		os.Exit(walledMain())
+	}
+	if len(os.Args) == 2 && os.Args[1] == walledFixWord {
+		os.Exit(walledFixMain())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -15,6 +15,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == walledWord {
 		os.Exit(walledMain())
 	}
+	if len(os.Args) == 2 && os.Args[1] == walledFixWord {
+		os.Exit(walledFixMain())
+	}
 	testscript.Main(m, map[string]func(){"vesalius": func() {
 		os.Exit(run(&world{
 			ctx: context.Background(), out: os.Stdout, err: os.Stderr,

@@ -79,17 +79,17 @@ type scanResult struct {
 type message struct {
 	Progress *image.Progress `json:",omitempty"`
 	Result   *scanResult     `json:",omitempty"`
+	Fixed    *fixResult      `json:",omitempty"`
 	Error    string          `json:",omitempty"`
 	Timeout  bool            `json:",omitempty"`
 }
 
-// walledMain is the child: it gives up its rights, reads, and answers.
-func walledMain() int {
-	result := os.NewFile(fdResult, "result")
-	out := bufio.NewWriterSize(result, 1<<16)
+// answers returns what a child answers with: the exit code is that of having answered.
+func answers() func(message) int {
+	out := bufio.NewWriterSize(os.NewFile(fdResult, "result"), 1<<16)
 	enc := json.NewEncoder(out)
 	var mu sync.Mutex // progress comes from several goroutines
-	answer := func(m message) int {
+	return func(m message) int {
 		mu.Lock()
 		defer mu.Unlock()
 		err := enc.Encode(m)
@@ -102,6 +102,11 @@ func walledMain() int {
 		}
 		return exitGood
 	}
+}
+
+// walledMain is the child: it gives up its rights, reads, and answers.
+func walledMain() int {
+	answer := answers()
 	var job scanJob
 	if err := json.NewDecoder(os.Stdin).Decode(&job); err != nil {
 		return answer(message{Error: fmt.Sprintf("scan job: %v", err)})
@@ -241,24 +246,30 @@ func scanBehindWalls(ctx context.Context, job scanJob, in scanFiles, progress fu
 		}
 		return r, err
 	}
+	m, err := behindWalls(ctx, walledWord, &job, job, append([]*os.File{in.spill, in.learned, in.input}, in.segments...), progress)
+	return m.Result, err
+}
+
+// behindWalls starts this program again as a walled child, gives it an order and files,
+// and returns its answer.
+func behindWalls(ctx context.Context, word string, order any, job scanJob, files []*os.File, progress func(image.Progress)) (message, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return message{}, err
 	}
-	order, err := json.Marshal(job)
+	text, err := json.Marshal(order)
 	if err != nil {
-		return nil, err
+		return message{}, err
 	}
 	from, to, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return message{}, err
 	}
 	defer from.Close()
-	files := append([]*os.File{to, in.spill, in.learned, in.input}, in.segments...)
 	var complaint bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {
-		err := wall.Start(ctx, exe, []string{walledWord}, []string{"GOTRACEBACK=single"}, files, bytes.NewReader(order), &complaint)
+		err := wall.Start(ctx, exe, []string{word}, []string{"GOTRACEBACK=single"}, append([]*os.File{to}, files...), bytes.NewReader(text), &complaint)
 		to.Close()
 		ended <- err
 	}()
@@ -266,17 +277,17 @@ func scanBehindWalls(ctx context.Context, job scanJob, in scanFiles, progress fu
 	err = <-ended
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return last, ctx.Err()
 	case last.Timeout:
-		return nil, fmt.Errorf("%s: not finished within the time limit of %v: raise it with --timeout", job.Name, job.Timeout)
+		return last, fmt.Errorf("%s: not finished within the time limit of %v: raise it with --timeout", job.Name, job.Timeout)
 	case last.Error != "":
-		return nil, errors.New(last.Error)
-	case last.Result != nil:
-		return last.Result, nil
+		return last, errors.New(last.Error)
+	case last.Result != nil || last.Fixed != nil:
+		return last, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %.300q", job.Name, err, complaint.String())
+		return last, fmt.Errorf("%s: %w: %.300q", job.Name, err, complaint.String())
 	}
-	return nil, fmt.Errorf("%s: the walled process gave no result: %w", job.Name, readErr)
+	return last, fmt.Errorf("%s: the walled process gave no result: %w", job.Name, readErr)
 }
 
 // listen reads a child's messages until it ends, and returns the last that is no progress.

@@ -20,6 +20,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/remedy"
 	"github.com/vesalius-project/vesalius/internal/risk"
 	"github.com/vesalius-project/vesalius/internal/wall"
 )
@@ -46,7 +47,7 @@ type Dossier struct {
 	Statements []vex.Statement        `json:"statements,omitempty"` // what others state of vulnerabilities, kept as they said it
 	Claims     []Claim                `json:"claims,omitempty"`
 	Risks      []risk.Risk            `json:"risks,omitempty"`
-	Remedies   []Remedy               `json:"remedies,omitempty"`
+	Remedies   []remedy.Remedy        `json:"remedies,omitempty"`
 	Verdict    *judge.Verdict         `json:"verdict,omitempty"` // of a policy; absent where none was asked
 }
 
@@ -146,16 +147,6 @@ type Claim struct {
 	Findings []string `json:"findings,omitempty"` // ids
 }
 
-// Remedy is a fix that was applied to a copy and judged again.
-type Remedy struct {
-	Fix     string        `json:"fix"`
-	Finding string        `json:"finding"` // id
-	Changes []string      `json:"changes,omitempty"`
-	Before  judge.Outcome `json:"before"`
-	After   judge.Outcome `json:"after"`
-	Stands  bool          `json:"stands"`
-}
-
 // LimitsOf gives the limits in force as the dossier writes them.
 func LimitsOf(l budget.Limits) Limits {
 	return Limits{Bytes: l.Bytes, Files: l.Files, FileSize: l.FileSize, Memory: l.Memory, Depth: l.Depth, Ratio: l.Ratio, Tries: l.Tries}
@@ -220,7 +211,7 @@ func (d *Dossier) Sort() {
 		return cmp.Or(cmp.Compare(a.Vulnerability, b.Vulnerability), cmp.Compare(a.Component.Name, b.Component.Name), cmp.Compare(a.Document, b.Document), a.At.Compare(b.At))
 	})
 	slices.SortStableFunc(d.Risks, func(a, b risk.Risk) int { return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID)) })
-	slices.SortStableFunc(d.Remedies, func(a, b Remedy) int {
+	slices.SortStableFunc(d.Remedies, func(a, b remedy.Remedy) int {
 		return cmp.Or(strings.Compare(a.Finding, b.Finding), strings.Compare(a.Fix, b.Fix))
 	})
 }

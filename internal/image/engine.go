@@ -54,6 +54,8 @@ type holder struct {
 	key    string // where it stands among all others, for their order
 	inFile bool   // it came from a file of a file system: unknown bytes are just the file
 	within bool   // it is a part of a container that lies in such a file
+	index  int    // of a part in its container
+	hold   *hold  // the bytes that are carved
 }
 
 func newEngine(ctx context.Context, name string, v Visitor, o Options) *engine {
@@ -93,6 +95,7 @@ func (e *engine) carve(h *holder, b *Blob) {
 	if e.ctx.Err() != nil || b.Size() == 0 {
 		return
 	}
+	h.hold = &hold{b, h.index}
 	asFile := h.inFile && !firmwareName(h.base)
 	if err := e.opts.Budget.Depth(h.depth); err != nil {
 		if !asFile || e.recognised(b) {
@@ -262,7 +265,7 @@ func (e *engine) open(h *holder, f *Format, b *Blob, at int64) (*Layer, error) {
 	l := &Layer{
 		Parent: h.parent, Place: place, Format: f, Part: h.part, Offset: h.origin + at, Size: c.Size,
 		Node: h.node, Attributes: c.Attributes, Nodes: c.Nodes, Blob: b.Slice(at, c.Size),
-		key: below(h.key, 'a', at),
+		key: below(h.key, 'a', at), hold: h.hold, at: at,
 	}
 	for _, g := range c.Gaps {
 		g.Place = fact.Place{Input: place.Input, Layers: place.Layers, Path: g.Place.Path, Offset: g.Place.Offset}
@@ -313,20 +316,21 @@ func (e *engine) enter(h *holder, l *Layer) {
 	parts := l.pending
 	l.pending = nil
 	for i := len(parts) - 1; i >= 0; i-- {
-		e.queue.push(func() { e.part(h, l, parts[i], below(l.key, 'p', int64(i))) })
+		e.queue.push(func() { e.part(h, l, parts[i], i) })
 	}
 }
 
-// part opens one part of a layer.
-func (e *engine) part(h *holder, l *Layer, p Part, key string) {
+// part opens one part of a layer, of a given index.
+func (e *engine) part(h *holder, l *Layer, p Part, index int) {
 	if e.ctx.Err() != nil {
 		return
 	}
+	key := below(l.key, 'p', int64(index))
 	name := p.Name
 	if name == "" && l.Format.Class == "compression" {
 		name = strings.TrimSuffix(h.base, path.Ext(h.base))
 	}
-	in := &holder{parent: l, part: p.Name, base: baseName(name), depth: h.depth + 1, origin: p.Offset, place: l.Place, key: key, within: h.inFile || h.within}
+	in := &holder{parent: l, part: p.Name, base: baseName(name), depth: h.depth + 1, origin: p.Offset, place: l.Place, key: key, within: h.inFile || h.within, index: index}
 	b := p.Blob
 	if p.Measure != nil {
 		in.origin = 0

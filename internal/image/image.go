@@ -50,6 +50,11 @@ type Format struct {
 	// reason (see [ErrUnsupported]). What is damaged in parts returns the readable parts, with Gaps.
 	// Open reads headers and lists only: contents are read through Node and Part.
 	Open func(in *Input) (*Content, error)
+
+	// Rebuild writes the format again with changes; nil where that cannot be done. It
+	// returns what a person should know: what could not stay as it was. An error that is
+	// ErrReadOnly says that the reader knows more than the writer.
+	Rebuild func(w io.Writer, in *Input, c *Changes) (notes []string, err error)
 }
 
 // Magic is bytes at an offset from the start of the format. The offset [Anywhere] means
@@ -177,6 +182,8 @@ type Layer struct {
 
 	pending []Part
 	key     string // orders layers whose places read alike
+	hold    *hold  // what it was found in
+	at      int64  // where in it
 }
 
 // PlaceOf returns the place of a path in the layer.

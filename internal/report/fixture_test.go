@@ -11,6 +11,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/remedy"
 	"github.com/vesalius-project/vesalius/internal/risk"
 	"github.com/vesalius-project/vesalius/internal/wall"
 )
@@ -96,7 +97,7 @@ func rich() *dossier.Dossier {
 		{Form: "mds2-2019", Question: "PAUT-5", Answer: "yes", Verdict: "not shown"},
 	}
 	d.Risks = []risk.Risk{{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Exploitability: "E4", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no"}, Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design", Level: "unacceptable", After: "acceptable"}}, Level: "unacceptable", After: "acceptable", Priority: 1, Reasons: []string{"root shell without a password", "reachable from the network"}}}
-	d.Remedies = []dossier.Remedy{{Fix: "disable-service", Finding: "f-telnet", Changes: []string{"/etc/inittab: line 12 removed"}, Before: judge.Bad, After: judge.Good, Stands: true}}
+	d.Remedies = []remedy.Remedy{{Fix: "disable-service", Finding: "f-telnet", Changes: []string{"/etc/inittab: line 12 removed"}, Before: judge.Bad, After: judge.Good, Stands: true}}
 	d.Sort()
 	return d
 }

@@ -18,8 +18,9 @@ var gpt = &image.Format{
 	Where: "images of eMMC and disks, Android and x86 devices",
 	Spec: "UEFI Specification 2.10, section 5.3. Attributes: disk_id, table (backup: the first one is damaged); " +
 		"partition.N.name, partition.N.type, partition.N.uuid, partition.N.flags",
-	Magic: []image.Magic{{Offset: 0x200, Bytes: "EFI PART"}, {Offset: 0x1000, Bytes: "EFI PART"}},
-	Open:  openGPT,
+	Magic:   []image.Magic{{Offset: 0x200, Bytes: "EFI PART"}, {Offset: 0x1000, Bytes: "EFI PART"}},
+	Open:    openGPT,
+	Rebuild: inTable(openGPT),
 }
 
 // gptTypes are the usual names of partition types: UEFI 2.10, table 5.7, and the

@@ -14,10 +14,11 @@ var mbr = &image.Format{
 	Where: "images of SD cards, USB sticks, disks and eMMC",
 	Spec: "UEFI Specification 2.10, section 5.2. Attributes: disk_id; partition.N.type and, for the one that boots, partition.N.active. " +
 		"N counts as Linux does: logical partitions from 5",
-	Limits: "sectors of 512 bytes only",
-	Magic:  []image.Magic{{Offset: 0x1fe, Bytes: "\x55\xaa"}},
-	Weak:   true,
-	Open:   openMBR,
+	Limits:  "sectors of 512 bytes only",
+	Magic:   []image.Magic{{Offset: 0x1fe, Bytes: "\x55\xaa"}},
+	Weak:    true,
+	Open:    openMBR,
+	Rebuild: inTable(openMBR),
 }
 
 // mbrTypes are the usual names of partition types.

@@ -24,7 +24,8 @@ var squashfs = &image.Format{
 		{Offset: 0, Bytes: "hsqs"}, {Offset: 0, Bytes: "sqsh"}, {Offset: 0, Bytes: "shsq"}, {Offset: 0, Bytes: "qshs"},
 		{Offset: 0, Bytes: "hsqt"}, {Offset: 0, Bytes: "tqsh"}, {Offset: 0, Bytes: "sqlz"}, {Offset: 0, Bytes: "zlqs"},
 	},
-	Open: openSquashfs,
+	Open:    openSquashfs,
+	Rebuild: rebuildSquashfs,
 }
 
 // Inode types: 1 to 7 basic, 8 to 14 the same extended.
@@ -47,7 +48,7 @@ const (
 // sqfs is an open SquashFS.
 type sqfs struct {
 	in     *image.Input
-	order  binary.ByteOrder
+	order  byteOrder
 	unpack unpacker
 	codec  uint16
 	block  int   // block size
@@ -67,7 +68,14 @@ type sqfs struct {
 	cache                                  *fragments
 	nodes                                  []*image.Node
 	gaps                                   []fact.Gap
-	seen                                   map[uint64]bool // directory inodes on the way or done
+	contents                               map[*image.Node]*sqContent // where the contents of files lie; kept where it is made
+	seen                                   map[uint64]bool            // directory inodes on the way or done
+}
+
+// byteOrder reads and writes numbers.
+type byteOrder interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
 }
 
 // sqMeta is a metadata block, unpacked.

@@ -246,6 +246,9 @@ func (s *sqfs) fileInode(c *sqCursor, extended bool, n *image.Node) (xattr uint3
 func (f *sqContent) list(c *sqCursor, n *image.Node) error {
 	s := f.s
 	n.Size = f.size
+	if s.contents != nil {
+		s.contents[n] = f
+	}
 	if f.size < 0 || f.start < 0 || f.start > s.used {
 		return fmt.Errorf("file of %d bytes at %#x", f.size, f.start)
 	}

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -21,6 +24,8 @@ var ubootEnv = &image.Format{
 	Magic:  ubootEnvMagic,
 	Locate: locateEnv,
 	Open:   openEnv,
+
+	Rebuild: rebuildEnv,
 }
 
 var ubootEnvMagic = []image.Magic{
@@ -160,4 +165,65 @@ func readEnv(b *image.Blob) (flag int, env []byte, err error) {
 		}
 	}
 	return 0, nil, image.ErrNot
+}
+
+// rebuildEnv writes the environment with other variables, in the same size and with the
+// checksum that is then right.
+func rebuildEnv(w io.Writer, in *image.Input, c *image.Changes) ([]string, error) {
+	flag, env, err := readEnv(in.Blob)
+	if err != nil {
+		return nil, err
+	}
+	head := 4
+	if flag >= 0 {
+		head = 5
+	}
+	set := map[string]string{}
+	for _, e := range c.Edits {
+		for k, v := range e.Set {
+			name, ok := strings.CutPrefix(k, "env.")
+			if !ok || strings.ContainsAny(name+v, "\x00") || strings.Contains(name, "=") || name == "" {
+				return nil, fmt.Errorf("%q: no variable that can be set: %w", k, image.ErrReadOnly)
+			}
+			set[name] = v
+		}
+	}
+	var text bytes.Buffer
+	put := func(name, value string) {
+		if value != "" {
+			text.WriteString(name + "=" + value + "\x00")
+		}
+	}
+	for _, v := range strings.Split(string(env[head:head+envText(env[head:])]), "\x00") {
+		name, value, _ := strings.Cut(v, "=")
+		if now, ok := set[name]; ok {
+			value = now
+			delete(set, name)
+		}
+		put(name, value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		put(name, set[name])
+	}
+	text.WriteByte(0)
+	if head+text.Len() > len(env) {
+		return nil, fmt.Errorf("variables of %d bytes in an environment of %d: %w", text.Len(), len(env), image.ErrReadOnly)
+	}
+	out := bytes.Clone(env[:head])
+	out = append(out, text.Bytes()...)
+	fill := env[len(env)-1]
+	if fill != 0xff {
+		fill = 0
+	}
+	for len(out) < len(env) {
+		out = append(out, fill)
+	}
+	sum := crc32.ChecksumIEEE(out[head:])
+	if crc32.ChecksumIEEE(env[head:]) == binary.LittleEndian.Uint32(env) {
+		binary.LittleEndian.PutUint32(out, sum)
+	} else {
+		binary.BigEndian.PutUint32(out, sum)
+	}
+	_, err = w.Write(out)
+	return nil, err
 }

@@ -17,9 +17,10 @@ var uimage = &image.Format{
 	Where: "devices that start with U-Boot: kernels, initial file systems, scripts, whole updates",
 	Spec: "U-Boot include/image.h. Attributes: name, os, arch, type, compression, load, entry (hexadecimal), time (Unix), " +
 		"data_checksum (right, wrong). A script is the file /script, the parts of a multi-file image are image-N",
-	Limits: "legacy images carry checksums, no signatures",
-	Magic:  []image.Magic{{Offset: 0, Bytes: "\x27\x05\x19\x56"}},
-	Open:   openUImage,
+	Limits:  "legacy images carry checksums, no signatures",
+	Magic:   []image.Magic{{Offset: 0, Bytes: "\x27\x05\x19\x56"}},
+	Open:    openUImage,
+	Rebuild: rebuildUImage,
 }
 
 // The names by number, as mkimage takes them.

@@ -1,0 +1,202 @@
+package format_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/image/format"
+)
+
+// ignore is a visitor that looks at nothing.
+type ignore struct{}
+
+func (ignore) Layer(*image.Layer)                            {}
+func (ignore) File(*image.Layer, []*image.Node, *image.Blob) {}
+func (ignore) Region(*image.Layer, string, fact.Place, *image.Format, *image.Blob) string {
+	return ""
+}
+
+func open(t *testing.T, b *image.Blob) *image.Image {
+	t.Helper()
+	im, err := image.Open(context.Background(), "image", b, ignore{}, image.Options{Formats: format.All(), Budget: budget.New(budget.Limits{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
+// layerOf returns the first layer of a format.
+func layerOf(t *testing.T, im *image.Image, name string) *image.Layer {
+	t.Helper()
+	i := slices.IndexFunc(im.Layers, func(l *image.Layer) bool { return l.Format.Name == name })
+	if i < 0 {
+		t.Fatalf("no %s in it", name)
+	}
+	return im.Layers[i]
+}
+
+// listing says all of a tree but the times, one line an entry.
+func listing(t *testing.T, l *image.Layer) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, n := range l.Nodes {
+		s := fmt.Sprintf("%s %04o %d:%d %d:%d %q %v", n.Kind, n.Mode, n.UID, n.GID, n.Major, n.Minor, n.Target, n.XAttrs)
+		if n.Kind == image.File {
+			var b bytes.Buffer
+			if err := image.Copy(&b, n); err != nil {
+				t.Errorf("%s: %v", n.Path, err)
+			}
+			s += fmt.Sprintf(" %d %x", b.Len(), digest(b.Bytes()))
+		}
+		out[n.Path] = s
+	}
+	return out
+}
+
+func digest(p []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range p {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+// edited is what a tree's listing must be after the edits of [someEdits].
+func someEdits(l *image.Layer) (edits []image.Edit, want func(map[string]string)) {
+	at := func(p string) image.Node {
+		i := slices.IndexFunc(l.Nodes, func(n *image.Node) bool { return n.Path == p })
+		return *l.Nodes[i]
+	}
+	passwd, tool, etc := at("/etc/passwd"), at("/bin/tool"), at("/etc")
+	text := []byte("root:!:0:0::/root:/bin/sh\n")
+	passwd.Data, passwd.Stream, passwd.Size = image.BytesBlob(text), nil, int64(len(text))
+	tool.Mode = 0o700
+	big := bytes.Repeat([]byte("a large new file "), 20000)
+	edits = []image.Edit{
+		{Path: "/etc/passwd", Node: &passwd},
+		{Path: "/bin/tool", Node: &tool, Same: true},
+		{Path: "/etc/secret", Node: nil},
+		{Path: "/etc/new", Node: &image.Node{Path: "/etc/new", Kind: image.Dir, Mode: 0o755, MTime: etc.MTime}},
+		{Path: "/etc/new/large", Node: &image.Node{Path: "/etc/new/large", Mode: 0o640, UID: 7, GID: 8, Size: int64(len(big)), Data: image.BytesBlob(big)}},
+		{Path: "/etc/link", Node: &image.Node{Path: "/etc/link", Kind: image.Symlink, Mode: 0o777, Target: "/dev/null"}},
+	}
+	return edits, func(list map[string]string) {
+		delete(list, "/etc/secret")
+		list["/etc/passwd"] = fmt.Sprintf("file %04o %d:%d 0:0 \"\" %v %d %x", passwd.Mode, passwd.UID, passwd.GID, passwd.XAttrs, len(text), digest(text))
+		list["/bin/tool"] = strings.Replace(list["/bin/tool"], "file 0755", "file 0700", 1)
+		list["/etc/new"] = "directory 0755 0:0 0:0 \"\" map[]"
+		list["/etc/new/large"] = fmt.Sprintf("file 0640 7:8 0:0 \"\" map[] %d %x", len(big), digest(big))
+		list["/etc/link"] = "symlink 0777 0:0 0:0 \"/dev/null\" map[]"
+	}
+}
+
+// sampleTree writes files of all kinds below dir.
+func sampleTree(t *testing.T, dir string) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	noise := func(n int) []byte {
+		p := make([]byte, n)
+		for i := range p {
+			p[i] = byte(r.Uint32()) & 0x3f
+		}
+		return p
+	}
+	put := func(name string, data []byte, mode os.FileMode) {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, data, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(p, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("etc/passwd", []byte("root:x:0:0::/root:/bin/sh\n"), 0o644)
+	put("etc/secret", []byte("the word that must be gone: 8c1fe59ab2"), 0o600)
+	put("bin/tool", noise(700_000), 0o755)
+	put("bin/same", noise(300_001), 0o755)
+	put("lib/sparse", make([]byte, 600_000), 0o644)
+	put("lib/empty", nil, 0o644)
+	for i := range 700 {
+		put(fmt.Sprintf("share/d%d/f%03d", i%7, i), noise(i*5), 0o644)
+	}
+	for _, l := range [][2]string{{"passwd", "etc/alias"}, {"/bin/tool", "bin/link"}} {
+		if err := os.Symlink(l[0], filepath.Join(dir, l[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(filepath.Join(dir, "bin/same"), filepath.Join(dir, "bin/hard")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRebuildSquashfs holds for each codec that an edited image says what was asked for,
+// that all else stays, that what was removed is gone from the bytes, and that the usual
+// tool reads it.
+func TestRebuildSquashfs(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("mksquashfs"); err != nil {
+		t.Skip("mksquashfs is not installed: squashfs-tools")
+	}
+	dir := t.TempDir()
+	sampleTree(t, filepath.Join(dir, "tree"))
+	for _, codec := range []string{"gzip", "xz", "lzo", "lz4", "zstd"} {
+		t.Run(codec, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(dir, codec+".sqfs")
+			if out, err := exec.Command("mksquashfs", filepath.Join(dir, "tree"), file, "-comp", codec, "-all-root", "-no-progress", "-quiet").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(data))
+			l := layerOf(t, im, "squashfs")
+			want := listing(t, l)
+			edits, change := someEdits(l)
+			change(want)
+			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "squashfs"))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			all, err := io.ReadAll(b.Reader())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(all, []byte("8c1fe59ab2")) {
+				t.Error("what was removed is still in the bytes")
+			}
+			after := filepath.Join(dir, codec+"-after.sqfs")
+			if err := os.WriteFile(after, all, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("unsquashfs", "-no-progress", "-d", filepath.Join(dir, codec), after).CombinedOutput(); err != nil {
+				t.Fatalf("unsquashfs: %v: %s", err, out)
+			}
+			if out, err := exec.Command("diff", "-r", "--no-dereference", filepath.Join(dir, "tree"), filepath.Join(dir, codec)).CombinedOutput(); err == nil || strings.Count(string(out), "\n") > 8 {
+				t.Errorf("trees differ by more than the edits: %s", out)
+			}
+			t.Logf("%s: %d bytes, %d after", codec, len(data), len(all))
+		})
+	}
+}

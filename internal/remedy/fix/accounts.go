@@ -1,0 +1,126 @@
+package fix
+
+import (
+	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/remedy"
+)
+
+var lockAccount = remedy.Fix{
+	ID:     "lock-account",
+	Title:  "Lock the password of the account",
+	Care:   remedy.Review,
+	Breaks: "logins with that password: service technicians, scripts of other systems, emergency access that relies on it",
+	Test:   "that those who must can still get in, in an emergency as well, and that programs running under the account still start",
+	Apply:  applyLockAccount,
+}
+
+func applyLockAccount(t *remedy.Task) error {
+	for _, a := range of[*fact.Account](t) {
+		if a.Store != "system" {
+			return none("%s: an account of %s has no lock that is known", a.Name, a.Store)
+		}
+		n, err := colon(t, a, func(field []string, shadow bool) bool {
+			if len(field) < 2 || strings.HasPrefix(field[1], "!") || !shadow && field[1] == "x" {
+				return false
+			}
+			field[1] = "!" // the old hash goes as well: it would still be guessed
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return none("%s: neither /etc/shadow nor /etc/passwd holds its password", a.Name)
+		}
+		t.Say("account %s: locked", a.Name)
+	}
+	return nil
+}
+
+var requireNewPassword = remedy.Fix{
+	ID:     "require-new-password",
+	Title:  "Lock the account until a password is set at the first start",
+	Care:   remedy.Clinical,
+	Breaks: "logins before the site has set a password",
+	Test:   "that the first start asks for a password, refuses a short one, and that care does not wait for it",
+	Apply:  applyRequireNewPassword,
+}
+
+func applyRequireNewPassword(t *remedy.Task) error {
+	for _, a := range of[*fact.Account](t) {
+		if a.Store != "system" {
+			return none("%s: how %s asks for a new password is not known", a.Name, a.Store)
+		}
+		n, err := colon(t, a, func(field []string, shadow bool) bool {
+			if !shadow || len(field) < 3 {
+				return false
+			}
+			field[1], field[2] = "!", "0" // set at the first login, which the site's provisioning unlocks
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return none("%s: has no line in /etc/shadow", a.Name)
+		}
+		t.Say("account %s: locked until its password is set; the next login must change it", a.Name)
+	}
+	return nil
+}
+
+var removeAccount = remedy.Fix{
+	ID:     "remove-account",
+	Title:  "Take the account out",
+	Care:   remedy.Review,
+	Breaks: "programs and files of that account",
+	Test:   "that nothing runs under the account and no file is left to it",
+	Apply:  applyRemoveAccount,
+}
+
+func applyRemoveAccount(t *remedy.Task) error {
+	for _, a := range of[*fact.Account](t) {
+		if a.Store != "system" || a.Name == "root" {
+			return none("%s: is not taken out", a.Name)
+		}
+		found := 0
+		for _, p := range []string{"/etc/passwd", "/etc/shadow"} {
+			if _, ok := t.Resolve(p); !ok {
+				continue
+			}
+			n, err := rewrite(t, p, func(_ int, line string) ([]string, bool) { return nil, strings.HasPrefix(line, a.Name+":") })
+			if err != nil {
+				return err
+			}
+			found += n
+		}
+		if found == 0 {
+			return none("%s: has no line in /etc/passwd", a.Name)
+		}
+		t.Say("account %s: removed", a.Name)
+	}
+	return nil
+}
+
+// colon changes the fields of an account's lines in the system's files.
+func colon(t *remedy.Task, a *fact.Account, change func(field []string, shadow bool) bool) (total int, err error) {
+	for _, p := range []string{"/etc/shadow", "/etc/passwd"} {
+		if _, ok := t.Resolve(p); !ok {
+			continue
+		}
+		n, err := rewrite(t, p, func(_ int, line string) ([]string, bool) {
+			field := strings.Split(line, ":")
+			if field[0] != a.Name || !change(field, p == "/etc/shadow") {
+				return nil, false
+			}
+			return []string{strings.Join(field, ":")}, true
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}

@@ -1,0 +1,101 @@
+package remedy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/judge"
+)
+
+// worse is one thing that the copy has and the image had not.
+type worse struct {
+	rule, root string
+	paths      []string
+	words      string
+}
+
+// verdicts holds the copy against the image: it notes what became of each finding, and
+// returns what got worse.
+func (r *Result) verdicts(plan []*mending) []worse {
+	before, after := outcomes(r.Before.Findings), outcomes(r.After.Findings)
+	for _, m := range plan {
+		s := m.active()
+		if s == nil {
+			continue
+		}
+		s.After, s.Stands, s.Proof = judge.Good, true, Judged // also where what it was about is no longer there
+		if f, still := after[m.finding.ID]; still && f.Outcome != judge.Good {
+			s.After, s.Stands, s.Proof = f.Outcome, false, ""
+			s.failed = fmt.Sprintf("the copy is still judged %s: %s", f.Outcome, f.Evidence+f.Note)
+		}
+	}
+	var bad []worse
+	for i := range r.After.Findings {
+		f := &r.After.Findings[i]
+		was, known := before[f.ID]
+		if f.Outcome == judge.Good || known && was.Outcome != judge.Good && (was.Outcome == judge.Bad || f.Outcome == judge.Unknown) {
+			continue
+		}
+		if f.Outcome == judge.Unknown && !known {
+			continue // what it is about is new; it is no answer to anything that was asked before
+		}
+		bad = append(bad, worse{f.Rule, f.Root, paths(f.Places), fmt.Sprintf("%s became %s: %s", f.Rule, f.Outcome, f.Evidence+f.Note)})
+	}
+	for _, g := range r.After.Gaps {
+		if !slices.ContainsFunc(r.Before.Gaps, func(b fact.Gap) bool { return b.Root == g.Root && b.Place.Path == g.Place.Path && b.Reason == g.Reason }) {
+			bad = append(bad, worse{"", g.Root, []string{g.Place.Path}, fmt.Sprintf("a new gap: %s: %s", g.Place, g.Why)})
+		}
+	}
+	return bad
+}
+
+func outcomes(findings []judge.Finding) map[string]*judge.Finding {
+	m := make(map[string]*judge.Finding, len(findings))
+	for i := range findings {
+		m[findings[i].ID] = &findings[i]
+	}
+	return m
+}
+
+func paths(places []fact.Place) []string {
+	var out []string
+	for _, p := range places {
+		out = append(out, p.Path)
+	}
+	return out
+}
+
+// drop takes the steps out that did not hold, and those to blame for what got worse: the
+// ones that changed a file of it, else the ones of its root, else all. It reports whether
+// any was taken out.
+func drop(plan []*mending, bad []worse) bool {
+	var applied []*step
+	for _, m := range plan {
+		if s := m.active(); s != nil {
+			applied = append(applied, s)
+		}
+	}
+	dropped := false
+	for _, s := range applied {
+		if !s.Stands {
+			s.refuse(s.failed)
+			dropped = true
+		}
+	}
+	for _, w := range bad {
+		blamed := func(s *step) bool {
+			return s.Root == w.root && slices.ContainsFunc(s.Files, func(p string) bool { return slices.Contains(w.paths, p) })
+		}
+		if !slices.ContainsFunc(applied, blamed) {
+			blamed = func(s *step) bool { return w.root == "" || s.Root == w.root }
+		}
+		for _, s := range applied {
+			if s.Stands && blamed(s) {
+				s.refuse(w.words)
+				dropped = true
+			}
+		}
+	}
+	return dropped
+}
