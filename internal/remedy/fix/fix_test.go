@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/image"
