@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/advisory"
+	ver "github.com/vesalius-project/vesalius/internal/advisory/version"
 )
 
 // Apply holds statements against the matches of a device. It returns the matches with
@@ -336,8 +337,10 @@ func sameProduct(p, device Ref) view {
 		sure = "medium"
 	}
 	switch {
-	case p.Range != "":
-		return view{how: "it is about the versions " + p.Range + " of the product, a range that is not compared with " + cmp.Or(device.Version, "an unstated one")}
+	case p.Range != "" && version == "":
+		v := ranged(p.Range+" of the product", p.Range, device.Version, ver.Generic)
+		v.sure = less(sure, "medium") // it was asked of a range, which may not think of this version
+		return v
 	case version == "":
 		return view{true, "it names no version of the product, so all are meant", less(sure, "medium")}
 	case device.Version == "":
@@ -371,6 +374,8 @@ func alikeVersion(a, b string) bool {
 func sameComponent(c Ref, m *advisory.Match) view {
 	version := func(stated string) view {
 		switch {
+		case c.Range != "":
+			return ranged(c.Range+" of "+m.Component, c.Range, m.Version, ver.OfProduct(m.Component))
 		case stated == "":
 			return view{true, "it names no version of " + cmp.Or(c.Name, c.String()), "medium"}
 		case m.Version == "":
@@ -381,9 +386,6 @@ func sameComponent(c Ref, m *advisory.Match) view {
 			return view{true, "it names " + stated + ", without the distribution's " + strings.TrimPrefix(m.Version, upstream(m.Version)), "medium"}
 		}
 		return view{how: "it is about " + c.String() + ", and this is " + m.Component + " " + m.Version}
-	}
-	if c.Range != "" {
-		return view{how: "it is about the versions " + c.Range + " of " + cmp.Or(c.Name, c.String()) + ", a range that is not compared"}
 	}
 	if p, ok := parsePURL(c.PURL); ok {
 		q, both := parsePURL(m.PURL)
@@ -415,6 +417,18 @@ func sameComponent(c Ref, m *advisory.Match) view {
 		}
 	}
 	return view{how: "it is about " + c.String() + ", and this is " + strings.TrimSpace(m.Component+" "+m.Version)}
+}
+
+// ranged says whether a version lies in the range that is stated; words name the range.
+func ranged(words, text, v string, scheme ver.Scheme) view {
+	in, ok := within(text, v, scheme)
+	switch {
+	case v == "" || !ok:
+		return view{how: "it is about the versions " + words + ", which cannot be compared with " + cmp.Or(v, "an unknown one")}
+	case in:
+		return view{true, v + " lies in the versions " + words, "medium"}
+	}
+	return view{how: "it is about the versions " + words + ", and not about " + v}
 }
 
 // upstream cuts a distribution's suffix off a version: 1.0.2u-r3, 2.28-10+deb10u4.
