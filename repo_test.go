@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -245,4 +246,72 @@ func TestNamesNoTools(t *testing.T) {
 			t.Errorf("%s: names %q", path, m)
 		}
 	}
+}
+
+// TestPatterns holds that every pattern compiles: search.Lazy compiles only what is used.
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range packages(t) {
+		fset := token.NewFileSet()
+		texts := map[string]ast.Expr{} // the package's constants
+		var parsed []*ast.File
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed = append(parsed, f)
+			ast.Inspect(f, func(n ast.Node) bool {
+				if v, ok := n.(*ast.ValueSpec); ok {
+					for i, value := range v.Values {
+						texts[v.Names[i].Name] = value
+					}
+				}
+				return true
+			})
+		}
+		for _, f := range parsed {
+			ast.Inspect(f, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				if of, ok := call.Fun.(*ast.SelectorExpr); !ok || of.Sel.Name != "Lazy" {
+					return true
+				}
+				found++
+				expr, ok := constant(call.Args[0], texts)
+				if !ok {
+					t.Errorf("%s: the pattern is no constant text", fset.Position(call.Pos()))
+				} else if _, err := regexp.Compile(expr); err != nil {
+					t.Errorf("%s: %v", fset.Position(call.Pos()), err)
+				}
+				return true
+			})
+		}
+	}
+	if found < 100 {
+		t.Errorf("%d patterns were found, want hundreds", found)
+	}
+}
+
+// constant gives the text of an expression of literals, names of constants and +.
+func constant(e ast.Expr, texts map[string]ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, err := strconv.Unquote(e.Value)
+		return s, err == nil
+	case *ast.BinaryExpr:
+		a, ok := constant(e.X, texts)
+		b, also := constant(e.Y, texts)
+		return a + b, ok && also && e.Op == token.ADD
+	case *ast.Ident:
+		value, ok := texts[e.Name]
+		if !ok {
+			return "", false
+		}
+		return constant(value, texts)
+	}
+	return "", false
 }

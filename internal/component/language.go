@@ -3,8 +3,9 @@ package component
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // readNPM reads the package.json of an installed package.
@@ -61,14 +62,14 @@ func readPython(_ string, text []byte) []Package {
 	return []Package{p}
 }
 
-var pypiWord = regexp.MustCompile(`^[A-Za-z0-9._-]+`)
+var pypiWord = search.Lazy(`^[A-Za-z0-9._-]+`)
 
 // pypiName normalises a name as PEP 503 does.
 func pypiName(n string) string {
 	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(n))
 }
 
-var gemField = regexp.MustCompile(`(?m)^\s*s\.(name|version|license|licenses)\s*=\s*(?:\[)?"([^"]+)"`)
+var gemField = search.Lazy(`(?m)^\s*s\.(name|version|license|licenses)\s*=\s*(?:\[)?"([^"]+)"`)
 
 // readGem reads the gemspec of an installed gem.
 func readGem(_ string, text []byte) []Package {
@@ -131,7 +132,7 @@ func readComposer(_ string, text []byte) []Package {
 	return out
 }
 
-var rockField = regexp.MustCompile(`(?m)^\s*(package|version|license)\s*=\s*["']([^"']+)["']`)
+var rockField = search.Lazy(`(?m)^\s*(package|version|license)\s*=\s*["']([^"']+)["']`)
 
 // readRock reads the rockspec of an installed Lua rock.
 func readRock(_ string, text []byte) []Package {

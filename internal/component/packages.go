@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // ecosystem says how packages of a kind are understood.
@@ -166,7 +166,7 @@ func (m *Matcher) product(p Package) string {
 	return strings.ToLower(strings.TrimPrefix(name, "lib32-"))
 }
 
-var kernelVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+(\.[0-9]+)?`)
+var kernelVersion = search.Lazy(`^[0-9]+\.[0-9]+(\.[0-9]+)?`)
 
 // kernel reports whether a package is a kernel of a distribution: its version is the real
 // one, while the kernel calls itself by the name of its ABI.

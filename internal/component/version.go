@@ -2,8 +2,9 @@ package component
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Compare orders two version texts as people read them: numbers as numbers, letters after
@@ -77,16 +78,16 @@ func early(w string) bool {
 }
 
 var (
-	epoch    = regexp.MustCompile(`^[0-9]+:`)
-	revision = regexp.MustCompile(`-[^-]*$`)
+	epoch    = search.Lazy(`^[0-9]+:`)
+	revision = search.Lazy(`-[^-]*$`)
 	// What Debian adds to an upstream version: the mark of a source that was packed
 	// again, a snapshot, a reverted update, a pre-release that sorts before the release.
-	repack = regexp.MustCompile(`[+~.-](?:dfsg|ds|repack|debian|deb|ubuntu|build|nmu|git|svn|hg|bzr|cvs|snap|cleaned|clean|orig|real|is|stable)[0-9.~+_a-z-]*$`)
-	really = regexp.MustCompile(`^.*\+really`)
-	apkRev = regexp.MustCompile(`-r[0-9]+$`)
-	owrtRe = regexp.MustCompile(`-(?:r?[0-9]+)(?:-[0-9a-f]+)?$`)
-	preRel = regexp.MustCompile(`~(rc|alpha|beta|pre)`)
-	gitTag = regexp.MustCompile(`\+(?:git)?(?:[0-9]{6,}|[0-9]+\+g?[0-9a-f]+).*$`)
+	repack = search.Lazy(`[+~.-](?:dfsg|ds|repack|debian|deb|ubuntu|build|nmu|git|svn|hg|bzr|cvs|snap|cleaned|clean|orig|real|is|stable)[0-9.~+_a-z-]*$`)
+	really = search.Lazy(`^.*\+really`)
+	apkRev = search.Lazy(`-r[0-9]+$`)
+	owrtRe = search.Lazy(`-(?:r?[0-9]+)(?:-[0-9a-f]+)?$`)
+	preRel = search.Lazy(`~(rc|alpha|beta|pre)`)
+	gitTag = search.Lazy(`\+(?:git)?(?:[0-9]{6,}|[0-9]+\+g?[0-9a-f]+).*$`)
 )
 
 // Upstream takes a distribution's additions off a package version: the epoch, the

@@ -2,13 +2,14 @@ package judge
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // missing turns an unknown into plain words: what was not stated, or where it could hide.
@@ -101,7 +102,7 @@ func text(v ref.Val) string {
 	return ""
 }
 
-var part = regexp.MustCompile(`[0-9]+|[a-zA-Z]+`)
+var part = search.Lazy(`[0-9]+|[a-zA-Z]+`)
 
 // versionLess reports whether version a is older than b: number by number; a letter comes
 // after none (1.0.2 < 1.0.2k), a pre-release word before (2.0rc1 < 2.0).

@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // description is the file, key by key.
@@ -49,7 +49,7 @@ type description struct {
 var (
 	classes = []string{"stationary", "ambient", "wearable", "implanted"}
 	harms   = []string{"S1", "S2", "S3", "S4", "S5"}
-	port    = regexp.MustCompile(`^(tcp|udp)/([0-9]{1,5})$`)
+	port    = search.Lazy(`^(tcp|udp)/([0-9]{1,5})$`)
 )
 
 // Read states the facts of a device.yaml. name is the file's base name; errors name it.

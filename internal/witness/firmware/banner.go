@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Banner is a text by which a kernel, a boot loader or an operating system without files
@@ -28,25 +29,25 @@ var bannerLiterals = []string{
 // bannerForms say what a banner looks like that is meant: words about a thing are none.
 var bannerForms = []struct {
 	what string
-	at   *regexp.Regexp
+	at   *search.Pattern
 }{
-	{"linux", regexp.MustCompile(`^Linux version \d+\.\d+\S* \(`)},
-	{"u-boot", regexp.MustCompile(`^U-Boot (SPL )?(20\d\d\.\d\d|1\.\d+\.\d+)[\w.+-]*( |$)`)},
-	{"barebox", regexp.MustCompile(`^barebox 20\d\d\.\d\d`)},
-	{"redboot", regexp.MustCompile(`^RedBoot\(tm\) bootstrap`)},
-	{"cfe", regexp.MustCompile(`^CFE version \d`)},
-	{"grub", regexp.MustCompile(`^GNU GRUB  version %?[s\d]`)},
-	{"vxworks", regexp.MustCompile(`^VxWorks( SMP)? ?\d+\.\d|^VxWorks( SMP)?(64)?$|^VxWorks(5|6|7)`)},
-	{"qnx", regexp.MustCompile(`^QNX (Neutrino|IPL)`)},
-	{"freertos", regexp.MustCompile(`^FreeRTOS( Kernel)? V?\d`)},
-	{"threadx", regexp.MustCompile(`^ThreadX .*(Version|G\d|V\d)`)},
-	{"zephyr", regexp.MustCompile(`^Zephyr OS (build |v)`)},
-	{"ecos", regexp.MustCompile(`^eCos (kernel|\d)`)},
-	{"nucleus", regexp.MustCompile(`^Nucleus PLUS`)},
-	{"ucos", regexp.MustCompile(`^(uC/OS-I|Micrium OS)`)},
-	{"rtems", regexp.MustCompile(`^RTEMS \d`)},
-	{"integrity", regexp.MustCompile(`^INTEGRITY RTOS`)},
-	{"embos", regexp.MustCompile(`^embOS .*\d`)},
+	{"linux", search.Lazy(`^Linux version \d+\.\d+\S* \(`)},
+	{"u-boot", search.Lazy(`^U-Boot (SPL )?(20\d\d\.\d\d|1\.\d+\.\d+)[\w.+-]*( |$)`)},
+	{"barebox", search.Lazy(`^barebox 20\d\d\.\d\d`)},
+	{"redboot", search.Lazy(`^RedBoot\(tm\) bootstrap`)},
+	{"cfe", search.Lazy(`^CFE version \d`)},
+	{"grub", search.Lazy(`^GNU GRUB  version %?[s\d]`)},
+	{"vxworks", search.Lazy(`^VxWorks( SMP)? ?\d+\.\d|^VxWorks( SMP)?(64)?$|^VxWorks(5|6|7)`)},
+	{"qnx", search.Lazy(`^QNX (Neutrino|IPL)`)},
+	{"freertos", search.Lazy(`^FreeRTOS( Kernel)? V?\d`)},
+	{"threadx", search.Lazy(`^ThreadX .*(Version|G\d|V\d)`)},
+	{"zephyr", search.Lazy(`^Zephyr OS (build |v)`)},
+	{"ecos", search.Lazy(`^eCos (kernel|\d)`)},
+	{"nucleus", search.Lazy(`^Nucleus PLUS`)},
+	{"ucos", search.Lazy(`^(uC/OS-I|Micrium OS)`)},
+	{"rtems", search.Lazy(`^RTEMS \d`)},
+	{"integrity", search.Lazy(`^INTEGRITY RTOS`)},
+	{"embos", search.Lazy(`^embOS .*\d`)},
 }
 
 const (
@@ -116,7 +117,7 @@ func stubBanner(t *Trace, c *content) {
 	}
 }
 
-var kernelRelease = regexp.MustCompile(`^\d+\.\d+[\w.+-]* \(`)
+var kernelRelease = search.Lazy(`^\d+\.\d+[\w.+-]* \(`)
 
 // builtInConfig reads the configuration that a kernel carries: gzip after a mark (Linux,
 // kernel/configs.c).
@@ -162,7 +163,7 @@ func builtInEnvironment(c *content, at int64) map[string]string {
 	return out
 }
 
-var environmentName = regexp.MustCompile(`^[A-Za-z_][\w.-]{0,63}$`)
+var environmentName = search.Lazy(`^[A-Za-z_][\w.-]{0,63}$`)
 
 func textByte(c byte) bool {
 	return c == 0 || c == '\n' || c == '\t' || c >= ' ' && c < 0x7f

@@ -3,13 +3,13 @@ package firmware
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // boot states how the device starts: its boot loaders with their environments, what they
@@ -52,7 +52,7 @@ func lookBoot(r *Root) {
 }
 
 // bootPlace tells where in a system the files of a boot loader lie.
-var bootPlace = regexp.MustCompile(`^/(boot|efi|flash)/|^/etc/fw_env\.config$|^/[^/]+$`)
+var bootPlace = search.Lazy(`^/(boot|efi|flash)/|^/etc/fw_env\.config$|^/[^/]+$`)
 
 // booter gathers what is said of each boot loader.
 type booter struct {
@@ -131,11 +131,11 @@ func environment(f *fact.Boot, vars map[string]string) {
 }
 
 var (
-	setArgs     = regexp.MustCompile(`setenv\s+bootargs\s+(?:"([^"]*)"|([^;]*))`)
-	runWords    = regexp.MustCompile(`\brun\s+((?:[\w$\{\}]+\s*)+)`)
-	bootUSB     = regexp.MustCompile(`\busb\s+(?:start|reset|boot)\b|\b(?:fat|ext2|ext4)?load\s+usb\b|\busbboot\b`)
-	bootNet     = regexp.MustCompile(`\b(?:tftp|tftpboot|bootp|dhcp|pxe|rarpboot|nfs)\b`)
-	bootChecked = regexp.MustCompile(`\bhab_auth_img\b|\bimxtract_verified\b|\besbc_validate\b|\bavb\s+verify\b|\brsa_verify\b`)
+	setArgs     = search.Lazy(`setenv\s+bootargs\s+(?:"([^"]*)"|([^;]*))`)
+	runWords    = search.Lazy(`\brun\s+((?:[\w$\{\}]+\s*)+)`)
+	bootUSB     = search.Lazy(`\busb\s+(?:start|reset|boot)\b|\b(?:fat|ext2|ext4)?load\s+usb\b|\busbboot\b`)
+	bootNet     = search.Lazy(`\b(?:tftp|tftpboot|bootp|dhcp|pxe|rarpboot|nfs)\b`)
+	bootChecked = search.Lazy(`\bhab_auth_img\b|\bimxtract_verified\b|\besbc_validate\b|\bavb\s+verify\b|\brsa_verify\b`)
 )
 
 // reachable joins the scripts that a command runs.
@@ -217,7 +217,7 @@ func (b *booter) banners() {
 	}
 }
 
-var loaderVersion = regexp.MustCompile(`\d[\w.+-]*`)
+var loaderVersion = search.Lazy(`\d[\w.+-]*`)
 
 // file reads a file that a boot loader reads.
 func (b *booter) file(f *File) {
@@ -304,8 +304,8 @@ func (b *booter) bootScript(f *File) {
 }
 
 var (
-	grubLinux   = regexp.MustCompile(`^(?:linux|linuxefi|linux16|kernel)\s+(?:\([^)]*\))?\S+\s*(.*)`)
-	grubTimeout = regexp.MustCompile(`^(?:set\s+)?timeout[= ]"?(-?\d+)`)
+	grubLinux   = search.Lazy(`^(?:linux|linuxefi|linux16|kernel)\s+(?:\([^)]*\))?\S+\s*(.*)`)
+	grubTimeout = search.Lazy(`^(?:set\s+)?timeout[= ]"?(-?\d+)`)
 )
 
 // grub reads the menu of GRUB. Who may edit an entry may start a shell as root.
@@ -370,7 +370,7 @@ func (b *booter) line(f *fact.Boot) {
 	}
 }
 
-var shellPath = regexp.MustCompile(`/(?:ba|a|da|z)?sh$|/busybox$`)
+var shellPath = search.Lazy(`/(?:ba|a|da|z)?sh$|/busybox$`)
 
 // verified states whether what is booted is checked.
 func (b *booter) verified(f *fact.Boot) {
@@ -415,9 +415,9 @@ func (b *booter) verified(f *fact.Boot) {
 }
 
 var (
-	loginWord = regexp.MustCompile(`\b(?:getty|agetty|mgetty|askconsole|login|sulogin)\b`)
-	shellWord = regexp.MustCompile(`(?:^|[\s/-])(?:ba|a|da)?sh\b`)
-	autoLogin = regexp.MustCompile(`--autologin\b|\s-a\s+root\b|-n\s.*-l\s*/bin/(?:ba|a)?sh|-l\s*/bin/(?:ba|a)?sh|\blogin\s+-f\b`)
+	loginWord = search.Lazy(`\b(?:getty|agetty|mgetty|askconsole|login|sulogin)\b`)
+	shellWord = search.Lazy(`(?:^|[\s/-])(?:ba|a|da)?sh\b`)
+	autoLogin = search.Lazy(`--autologin\b|\s-a\s+root\b|-n\s.*-l\s*/bin/(?:ba|a)?sh|-l\s*/bin/(?:ba|a)?sh|\blogin\s+-f\b`)
 )
 
 // console states whether the console of the system asks who is there.

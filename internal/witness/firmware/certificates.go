@@ -2,12 +2,12 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/key"
 )
 
@@ -125,7 +125,7 @@ func (r *Root) certificate(f *File, c key.Certificate, here bool) *fact.Certific
 }
 
 // authorityWord tells settings that name whom to trust from those that name what to show.
-var authorityWord = regexp.MustCompile(`\bca|ca_?file|ca_?cert|client|trusted|_ca\b`)
+var authorityWord = search.Lazy(`\bca|ca_?file|ca_?cert|client|trusted|_ca\b`)
 
 // served reports whether a configuration names the path as a server's certificate.
 func (r *Root) served(p string) bool {

@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // data states what the device holds: databases, images of patients, messages.
@@ -18,11 +18,11 @@ var data = inspector{
 
 var (
 	// patientWord is in the names of tables and columns that hold a person's data.
-	patientWord      = regexp.MustCompile(`(?i)patient|(^|_)mrn($|_)|medical_?record|birth_?date|date_?of_?birth|(^|_)dob($|_)|diagnos|accession|study_?instance|dicom|prescription|infusion|glucose|heart_?rate|spo2|blood_?pressure|ecg`)
-	credentialColumn = regexp.MustCompile(`(?i)^(.*_)?(passw(or)?d|passwd|pwd|pass_?hash|password_?hash|secret|api_?key)(_.*)?$`)
-	dataPlace        = regexp.MustCompile(`^/(var/(lib|log|opt|data|spool|www)|data|opt|home|mnt|srv|userdata|media|root|app|[^/]+$)`)
-	notOwnStore      = regexp.MustCompile(`^/usr/(lib|share)/|/(rpmdb\.sqlite|Packages\.db|cert9\.db|key4\.db|pkcs11\.txt|fwupd|PackageKit|NetworkManager|\.cache|man|mandoc|command-not-found|plocate|appstream|gvfs)|/site-packages/|/node_modules/`)
-	patientHeader    = regexp.MustCompile(`(?i)(patient|mrn|birth ?date|date of birth)[^\n]*[,;\t]`)
+	patientWord      = search.Lazy(`(?i)patient|(^|_)mrn($|_)|medical_?record|birth_?date|date_?of_?birth|(^|_)dob($|_)|diagnos|accession|study_?instance|dicom|prescription|infusion|glucose|heart_?rate|spo2|blood_?pressure|ecg`)
+	credentialColumn = search.Lazy(`(?i)^(.*_)?(passw(or)?d|passwd|pwd|pass_?hash|password_?hash|secret|api_?key)(_.*)?$`)
+	dataPlace        = search.Lazy(`^/(var/(lib|log|opt|data|spool|www)|data|opt|home|mnt|srv|userdata|media|root|app|[^/]+$)`)
+	notOwnStore      = search.Lazy(`^/usr/(lib|share)/|/(rpmdb\.sqlite|Packages\.db|cert9\.db|key4\.db|pkcs11\.txt|fwupd|PackageKit|NetworkManager|\.cache|man|mandoc|command-not-found|plocate|appstream|gvfs)|/site-packages/|/node_modules/`)
+	patientHeader    = search.Lazy(`(?i)(patient|mrn|birth ?date|date of birth)[^\n]*[,;\t]`)
 )
 
 func lookData(r *Root) {

@@ -2,12 +2,12 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // destinations states where the device connects to, as far as its scripts, configuration
@@ -100,10 +100,10 @@ var encryptedScheme = map[string]bool{
 var schemes = words("http https ftp ftps tftp mqtt mqtts tcp ssl tls ws wss coap coaps amqp amqps ldap ldaps rtsp rtsps redis rediss sftp ssh smb nats udp stratum+tcp")
 
 var (
-	urlWord  = regexp.MustCompile(`\b([a-zA-Z][a-zA-Z0-9+]{1,10})://([^\s"'<>|\\^` + "`" + `{}()\[\],;]*(?:\[[0-9a-fA-F:]+\])?[^\s"'<>|\\^` + "`" + `{}()\[\],;]*)`)
-	quadWord = regexp.MustCompile(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
-	hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$`)
-	upTo     = regexp.MustCompile(`^(?::|["']?\)?\s*,\s*|\s+)(\d{2,5})\b`)
+	urlWord  = search.Lazy(`\b([a-zA-Z][a-zA-Z0-9+]{1,10})://([^\s"'<>|\\^` + "`" + `{}()\[\],;]*(?:\[[0-9a-fA-F:]+\])?[^\s"'<>|\\^` + "`" + `{}()\[\],;]*)`)
+	quadWord = search.Lazy(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
+	hostName = search.Lazy(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$`)
+	upTo     = search.Lazy(`^(?::|["']?\)?\s*,\s*|\s+)(\d{2,5})\b`)
 )
 
 // isHost reports whether a word names another machine.
@@ -361,17 +361,17 @@ func (d *destining) logs() {
 func (d *destining) configured() {
 	for _, c := range []struct {
 		files         []string
-		line          *regexp.Regexp // host, port
+		line          *search.Pattern // host, port
 		protocol, use string
 	}{
-		{[]string{"/etc/resolv.conf", "/etc/resolv.conf.head"}, regexp.MustCompile(`^nameserver\s+(\S+)()`), "dns", ""},
-		{[]string{"/etc/openvpn/*.conf", "/etc/openvpn/client/*.conf", "/etc/openvpn/*.ovpn"}, regexp.MustCompile(`^remote\s+(\S+)(?:\s+(\d+))?`), "openvpn", ""},
-		{[]string{"/etc/wireguard/*.conf"}, regexp.MustCompile(`^Endpoint\s*=\s*([^:\s]+):(\d+)`), "wireguard", ""},
-		{[]string{"/etc/snmp/snmpd.conf"}, regexp.MustCompile(`^(?:trap|trap2|inform)sink\s+([^:\s]+)(?::(\d+))?`), "snmp-trap", "log"},
-		{[]string{"/etc/mosquitto/mosquitto.conf", "/etc/mosquitto/conf.d/*.conf"}, regexp.MustCompile(`^address(?:es)?\s+([^:\s]+)(?::(\d+))?`), "mqtt", "telemetry"},
-		{[]string{"/etc/ssmtp/ssmtp.conf"}, regexp.MustCompile(`^mailhub=([^:\s]+)(?::(\d+))?`), "smtp", "mail"},
-		{[]string{"/etc/msmtprc"}, regexp.MustCompile(`^host\s+(\S+)()`), "smtp", "mail"},
-		{[]string{"/etc/default/ntpdate"}, regexp.MustCompile(`^NTPSERVERS="?([A-Za-z0-9.-]+)()`), "ntp", "time"},
+		{[]string{"/etc/resolv.conf", "/etc/resolv.conf.head"}, search.Lazy(`^nameserver\s+(\S+)()`), "dns", ""},
+		{[]string{"/etc/openvpn/*.conf", "/etc/openvpn/client/*.conf", "/etc/openvpn/*.ovpn"}, search.Lazy(`^remote\s+(\S+)(?:\s+(\d+))?`), "openvpn", ""},
+		{[]string{"/etc/wireguard/*.conf"}, search.Lazy(`^Endpoint\s*=\s*([^:\s]+):(\d+)`), "wireguard", ""},
+		{[]string{"/etc/snmp/snmpd.conf"}, search.Lazy(`^(?:trap|trap2|inform)sink\s+([^:\s]+)(?::(\d+))?`), "snmp-trap", "log"},
+		{[]string{"/etc/mosquitto/mosquitto.conf", "/etc/mosquitto/conf.d/*.conf"}, search.Lazy(`^address(?:es)?\s+([^:\s]+)(?::(\d+))?`), "mqtt", "telemetry"},
+		{[]string{"/etc/ssmtp/ssmtp.conf"}, search.Lazy(`^mailhub=([^:\s]+)(?::(\d+))?`), "smtp", "mail"},
+		{[]string{"/etc/msmtprc"}, search.Lazy(`^host\s+(\S+)()`), "smtp", "mail"},
+		{[]string{"/etc/default/ntpdate"}, search.Lazy(`^NTPSERVERS="?([A-Za-z0-9.-]+)()`), "ntp", "time"},
 	} {
 		for _, f := range d.Glob(c.files...) {
 			eachLine(f, func(n int, line string) {

@@ -2,10 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // quietPlaces hold texts that name hosts and connect to none: documentation, lists of
@@ -62,22 +63,22 @@ func (d *destining) textKind(f *File) string {
 }
 
 // notes are words of lines that name a URL to read, not to connect to.
-var notes = regexp.MustCompile(`(?i)xmlns|xsi:|schemalocation|doctype|documentation|home_url|bug_report|support_url|privacy_policy|license|licence|copyright|homepage|\$schema|\bsee\b|@see|@link|more info|report bugs|user-agent|usage:|for details|\busage\b|\bid":\s*"http|systemid|namespace`)
+var notes = search.Lazy(`(?i)xmlns|xsi:|schemalocation|doctype|documentation|home_url|bug_report|support_url|privacy_policy|license|licence|copyright|homepage|\$schema|\bsee\b|@see|@link|more info|report bugs|user-agent|usage:|for details|\busage\b|\bid":\s*"http|systemid|namespace`)
 
 // ownAddress are words of lines in which an address is the device's own, or one that is let
 // in or kept out.
-var ownAddress = regexp.MustCompile(`(?i)\b(ifconfig|netmask|broadcast|listen|bind|ipaddr|ip_?addr(ess)?|my_?ip|local|route|gateway|gw|subnet|network|dhcp|range|allow|deny|permit|trusted|iptables|ip6tables|nft|acl|version|ver|release|example|default_ip|static_ip|dns|nameserver|start|end|pool|oid|v\d)\b|\bip (a|addr|r|route)|--bind|ip=`)
+var ownAddress = search.Lazy(`(?i)\b(ifconfig|netmask|broadcast|listen|bind|ipaddr|ip_?addr(ess)?|my_?ip|local|route|gateway|gw|subnet|network|dhcp|range|allow|deny|permit|trusted|iptables|ip6tables|nft|acl|version|ver|release|example|default_ip|static_ip|dns|nameserver|start|end|pool|oid|v\d)\b|\bip (a|addr|r|route)|--bind|ip=`)
 
 // toHost are words of lines in which an address is where a connection goes, at a place of
 // the site's own too.
-var toHost = regexp.MustCompile(`(?i)(server|host|broker|remote|endpoint|upstream|peer|url|connect|send|dest|target|uplink|central)[a-z0-9_.-]*["']?\s*[:=(,\s]|\b(nc|telnet|ssh|scp|sftp|ftp|ftpput|ftpget|tftp|rsync|curl|wget|mount|mosquitto_pub|mosquitto_sub|logger)\b`)
+var toHost = search.Lazy(`(?i)(server|host|broker|remote|endpoint|upstream|peer|url|connect|send|dest|target|uplink|central)[a-z0-9_.-]*["']?\s*[:=(,\s]|\b(nc|telnet|ssh|scp|sftp|ftp|ftpput|ftpget|tftp|rsync|curl|wget|mount|mosquitto_pub|mosquitto_sub|logger)\b`)
 
 var (
-	cifsShare = regexp.MustCompile(`(?:^|\s|["'])//([A-Za-z0-9._-]+)/`)
-	nfsShare  = regexp.MustCompile(`(?:^|\s|["'])([A-Za-z0-9._-]+):/\S*`)
-	sshLine   = regexp.MustCompile(`\b(ssh|autossh|scp|sftp|rsync|dbclient)\s`)
-	sshPort   = regexp.MustCompile(`\s-[pP]\s*(\d{2,5})\b`)
-	userAt    = regexp.MustCompile(`[A-Za-z0-9_.$-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)`)
+	cifsShare = search.Lazy(`(?:^|\s|["'])//([A-Za-z0-9._-]+)/`)
+	nfsShare  = search.Lazy(`(?:^|\s|["'])([A-Za-z0-9._-]+):/\S*`)
+	sshLine   = search.Lazy(`\b(ssh|autossh|scp|sftp|rsync|dbclient)\s`)
+	sshPort   = search.Lazy(`\s-[pP]\s*(\d{2,5})\b`)
+	userAt    = search.Lazy(`[A-Za-z0-9_.$-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)`)
 )
 
 // texts takes the hosts that scripts and configurations name.

@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // endpoints states the addresses inside web services that files show: the programs that a
@@ -70,8 +70,8 @@ type server struct {
 }
 
 var (
-	webServers = regexp.MustCompile(`^(lighttpd|nginx|apache2?|httpd|uhttpd|boa|thttpd|mini_httpd|goahead|appweb|hiawatha|cherokee|caddy)$`)
-	webAuth    = regexp.MustCompile(`(?m)^\s*(?:auth\.require|auth\.backend|auth_basic\b|auth_request\b|AuthType\b|AuthUserFile\b|Require\s+valid-user|option\s+(?:realm|auth)|/\S*:\S+:\S+\s*$|ssl_verify_client\s+on|SSLVerifyClient\s+require)`)
+	webServers = search.Lazy(`^(lighttpd|nginx|apache2?|httpd|uhttpd|boa|thttpd|mini_httpd|goahead|appweb|hiawatha|cherokee|caddy)$`)
+	webAuth    = search.Lazy(`(?m)^\s*(?:auth\.require|auth\.backend|auth_basic\b|auth_request\b|AuthType\b|AuthUserFile\b|Require\s+valid-user|option\s+(?:realm|auth)|/\S*:\S+:\S+\s*$|ssl_verify_client\s+on|SSLVerifyClient\s+require)`)
 )
 
 func webServer(r *Root) server {
@@ -121,10 +121,10 @@ func (w server) program(f *File, web []string) *fact.Endpoint {
 }
 
 var (
-	asksWho     = regexp.MustCompile(`(?i)session|\bauth|login|logged|REMOTE_USER|PHP_AUTH|HTTP_AUTHORIZATION|token|password|passwd|cookie|api_?key|jwt|check_?user|privilege`)
-	writes      = regexp.MustCompile(`(?i)file_put_contents|fwrite|move_uploaded_file|\b(?:insert into|update \w+ set|delete from)\b|\buci\s+(?:set|commit)|\bnvram\s+set|\bfw_setenv\b|\bchpasswd\b|>\s*/(?:etc|data|var|mnt)/|sed\s+-i|\bopen\([^)]*["']w`)
-	uploads     = regexp.MustCompile(`(?i)\$_FILES|multipart/form-data|move_uploaded_file|\bfilename=|FieldStorage\(`)
-	runsCommand = regexp.MustCompile(`(?:^|[^\w>:$])(?:system|exec|shell_exec|passthru|popen|proc_open|os\.execute|io\.popen|os\.system|os\.popen|subprocess\.\w+)\s*\(`)
+	asksWho     = search.Lazy(`(?i)session|\bauth|login|logged|REMOTE_USER|PHP_AUTH|HTTP_AUTHORIZATION|token|password|passwd|cookie|api_?key|jwt|check_?user|privilege`)
+	writes      = search.Lazy(`(?i)file_put_contents|fwrite|move_uploaded_file|\b(?:insert into|update \w+ set|delete from)\b|\buci\s+(?:set|commit)|\bnvram\s+set|\bfw_setenv\b|\bchpasswd\b|>\s*/(?:etc|data|var|mnt)/|sed\s+-i|\bopen\([^)]*["']w`)
+	uploads     = search.Lazy(`(?i)\$_FILES|multipart/form-data|move_uploaded_file|\bfilename=|FieldStorage\(`)
+	runsCommand = search.Lazy(`(?:^|[^\w>:$])(?:system|exec|shell_exec|passthru|popen|proc_open|os\.execute|io\.popen|os\.system|os\.popen|subprocess\.\w+)\s*\(`)
 )
 
 // script states a script of the web server.
@@ -145,11 +145,11 @@ func (w server) script(f *File, web []string, text string, uses []fact.Use) *fac
 }
 
 var (
-	framework   = regexp.MustCompile(`(?m)^\s*(?:from|import)\s+(?:flask|bottle|fastapi|sanic|aiohttp|quart|tornado)\b|require\(\s*['"](?:express|koa|fastify|@koa/router|restify)['"]`)
-	pythonRoute = regexp.MustCompile(`^@\w+(?:\.\w+)*\.(route|get|post|put|patch|delete)\(\s*["']([^"']*)["'](.*)`)
-	pythonNeeds = regexp.MustCompile(`^@\S*(?i:login|auth|token|jwt|permission|require|protect|admin)`)
-	nodeRoute   = regexp.MustCompile(`\b(?:app|router|server)\.(get|post|put|patch|delete|all)\(\s*['"]([^'"]*)['"]\s*,(.*)`)
-	changes     = regexp.MustCompile(`(?i)\b(?:POST|PUT|PATCH|DELETE)\b`)
+	framework   = search.Lazy(`(?m)^\s*(?:from|import)\s+(?:flask|bottle|fastapi|sanic|aiohttp|quart|tornado)\b|require\(\s*['"](?:express|koa|fastify|@koa/router|restify)['"]`)
+	pythonRoute = search.Lazy(`^@\w+(?:\.\w+)*\.(route|get|post|put|patch|delete)\(\s*["']([^"']*)["'](.*)`)
+	pythonNeeds = search.Lazy(`^@\S*(?i:login|auth|token|jwt|permission|require|protect|admin)`)
+	nodeRoute   = search.Lazy(`\b(?:app|router|server)\.(get|post|put|patch|delete|all)\(\s*['"]([^'"]*)['"]\s*,(.*)`)
+	changes     = search.Lazy(`(?i)\b(?:POST|PUT|PATCH|DELETE)\b`)
 )
 
 // routes reads the routes that a web program declares. Where the file speaks of logins
@@ -187,7 +187,7 @@ func routes(f *File, text string, uses []fact.Use) []*fact.Endpoint {
 	return out
 }
 
-var nodeNeeds = regexp.MustCompile(`(?i)\b(?:require|is|check|ensure|verify)?_?(?:auth|login|token|admin|jwt)\w*`)
+var nodeNeeds = search.Lazy(`(?i)\b(?:require|is|check|ensure|verify)?_?(?:auth|login|token|admin|jwt)\w*`)
 
 // routeEnd returns the line before which the handler of a route ends: the next route, or
 // 80 lines on.

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // files states the files that are worth a word for themselves: what everybody may change,
@@ -105,17 +105,17 @@ func (w *fileWords) changeable(f *File) (what, detail string) {
 }
 
 var (
-	scratch     = regexp.MustCompile(`^/(tmp|var/tmp|dev|proc|sys|run|var/run|var/lock|var/spool/(mail|samba|cups|lpd)|var/crash|mnt|media)(/|$)`)
-	startPlace  = regexp.MustCompile(`^/etc/(init\.d|rc[\dS]?\.d|rc\.d|cron\.[a-z]+|profile\.d|systemd|init|udev|hotplug\.d|crontabs)/|^/etc/(rc\.local|inittab|profile|crontab|fstab|mdev\.conf|passwd|shadow|group|sudoers)$|^/(usr/)?lib/systemd/|^/var/spool/cron/`)
-	systemPlace = regexp.MustCompile(`^/(bin|sbin|lib|lib64|usr|etc|opt|root|boot|app|home/[^/]+/\.ssh)(/|$)`)
-	binPlace    = regexp.MustCompile(`^(/usr|/usr/local|/opt(/[^/]+)?|/system|/data/local)?/(s?bin|tmp|xbin)/[^/]+$`)
-	historyName = regexp.MustCompile(`^\.(bash|ash|sh|zsh|mysql|psql|python|sqlite|node_repl|irb|rediscli)_history$|^\.history$`)
-	backupName  = regexp.MustCompile(`(\.(bak|orig|old|save|swp|backup|rej|dpkg-old|rpmsave|copy)|~)$`)
-	sensitive   = regexp.MustCompile(`(?i)(passw(or)?d|secret|api_?key|token|psk|private[ _]key)\s*["']?\s*[=: ]`)
-	keyStore    = regexp.MustCompile(`(?i)\.(jks|p12|pfx|keystore|bks|kdbx|kdb)$`)
-	debugTool   = regexp.MustCompile(`^(gdbserver|gdb|gdb-multiarch|lldb-server|lldb|strace|ltrace|adbd|frida-server|frida|valgrind|tcf-agent|devmem2|memtool|memstat|openocd|edb|radare2|r2|ftrace|bpftrace|systemtap|staprun|android_server|linux_server|linux_serverx64)$`)
-	networkTool = regexp.MustCompile(`^(tcpdump|nmap|nc|ncat|netcat|nc\.traditional|nc\.openbsd|socat|tshark|dumpcap|wireshark|ettercap|hping3|arpspoof|dsniff|hydra|masscan|aircrack-ng|airodump-ng|aireplay-ng|ngrep)$`)
-	buildTool   = regexp.MustCompile(`^([a-z0-9_]+-[a-z0-9_-]+-)?(gcc|g\+\+|cc1|cc1plus|clang|tcc|make|gmake|cmake|ninja|ld\.bfd|rustc)(-\d[\d.]*)?$`)
+	scratch     = search.Lazy(`^/(tmp|var/tmp|dev|proc|sys|run|var/run|var/lock|var/spool/(mail|samba|cups|lpd)|var/crash|mnt|media)(/|$)`)
+	startPlace  = search.Lazy(`^/etc/(init\.d|rc[\dS]?\.d|rc\.d|cron\.[a-z]+|profile\.d|systemd|init|udev|hotplug\.d|crontabs)/|^/etc/(rc\.local|inittab|profile|crontab|fstab|mdev\.conf|passwd|shadow|group|sudoers)$|^/(usr/)?lib/systemd/|^/var/spool/cron/`)
+	systemPlace = search.Lazy(`^/(bin|sbin|lib|lib64|usr|etc|opt|root|boot|app|home/[^/]+/\.ssh)(/|$)`)
+	binPlace    = search.Lazy(`^(/usr|/usr/local|/opt(/[^/]+)?|/system|/data/local)?/(s?bin|tmp|xbin)/[^/]+$`)
+	historyName = search.Lazy(`^\.(bash|ash|sh|zsh|mysql|psql|python|sqlite|node_repl|irb|rediscli)_history$|^\.history$`)
+	backupName  = search.Lazy(`(\.(bak|orig|old|save|swp|backup|rej|dpkg-old|rpmsave|copy)|~)$`)
+	sensitive   = search.Lazy(`(?i)(passw(or)?d|secret|api_?key|token|psk|private[ _]key)\s*["']?\s*[=: ]`)
+	keyStore    = search.Lazy(`(?i)\.(jks|p12|pfx|keystore|bks|kdbx|kdb)$`)
+	debugTool   = search.Lazy(`^(gdbserver|gdb|gdb-multiarch|lldb-server|lldb|strace|ltrace|adbd|frida-server|frida|valgrind|tcf-agent|devmem2|memtool|memstat|openocd|edb|radare2|r2|ftrace|bpftrace|systemtap|staprun|android_server|linux_server|linux_serverx64)$`)
+	networkTool = search.Lazy(`^(tcpdump|nmap|nc|ncat|netcat|nc\.traditional|nc\.openbsd|socat|tshark|dumpcap|wireshark|ettercap|hping3|arpspoof|dsniff|hydra|masscan|aircrack-ng|airodump-ng|aireplay-ng|ngrep)$`)
+	buildTool   = search.Lazy(`^([a-z0-9_]+-[a-z0-9_-]+-)?(gcc|g\+\+|cc1|cc1plus|clang|tcc|make|gmake|cmake|ninja|ld\.bfd|rustc)(-\d[\d.]*)?$`)
 )
 
 // directory finds working copies of version control.

@@ -1,21 +1,21 @@
 package firmware
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // script is a scripting language as far as input can be followed in it, line by line and
 // within one file. What it cannot follow it does not report.
 type script struct {
 	name     string
-	sources  *regexp.Regexp // expressions that somebody outside decides about
-	clean    *regexp.Regexp // what makes a value harmless
-	guard    *regexp.Regexp // what refuses bad values: the variables of such a line are trusted from then on
-	assign   *regexp.Regexp // variable, value
-	name1    *regexp.Regexp // a use of a variable: its name is the first group that matched
+	sources  *search.Pattern // expressions that somebody outside decides about
+	clean    *search.Pattern // what makes a value harmless
+	guard    *search.Pattern // what refuses bad values: the variables of such a line are trusted from then on
+	assign   *search.Pattern // variable, value
+	name1    *search.Pattern // a use of a variable: its name is the first group that matched
 	sinks    []sink
 	plain    []pattern // dangerous whatever goes in
 	comment  []string
@@ -26,19 +26,19 @@ type script struct {
 // sink is a call that input must not reach.
 type sink struct {
 	what  string
-	at    *regexp.Regexp
-	needs *regexp.Regexp // must stand in the line as well
-	first bool           // only the first argument counts
-	whole bool           // what stands before the call counts as well
-	cgi   bool           // only in what a web server runs
-	loose bool           // the parameters of a function count as input where the file takes input at all
+	at    *search.Pattern
+	needs *search.Pattern // must stand in the line as well
+	first bool            // only the first argument counts
+	whole bool            // what stands before the call counts as well
+	cgi   bool            // only in what a web server runs
+	loose bool            // the parameters of a function count as input where the file takes input at all
 }
 
 // pattern is a dangerous line.
 type pattern struct {
 	what string
-	at   *regexp.Regexp
-	not  *regexp.Regexp
+	at   *search.Pattern
+	not  *search.Pattern
 	root bool // only in what root runs
 	once bool // the first one says it all
 }
@@ -144,8 +144,8 @@ func (s *script) statements(text string) []statement {
 }
 
 var (
-	heredoc     = regexp.MustCompile(`<<-?\s*["'\\]?(\w+)["']?`)
-	heredocRuns = regexp.MustCompile(`\b(ssh|sh|bash|ftp|lftp|telnet|nc|python\d?|perl)\b[^|]*<<`)
+	heredoc     = search.Lazy(`<<-?\s*["'\\]?(\w+)["']?`)
+	heredocRuns = search.Lazy(`\b(ssh|sh|bash|ftp|lftp|telnet|nc|python\d?|perl)\b[^|]*<<`)
 )
 
 func (s *script) isComment(line string) bool {
@@ -205,15 +205,15 @@ type flow struct {
 }
 
 var (
-	routeLine  = regexp.MustCompile(`^@\w+(\.\w+)*\.(route|get|post|put|delete)\(`)
-	routeNum   = regexp.MustCompile(`<(?:int|float|uuid):(\w+)>`)
-	routeVar   = regexp.MustCompile(`<(?:(?:string|path):)?(\w+)>|\{(\w+)\}`)
-	defLine    = regexp.MustCompile(`^(?:async\s+)?(?:def|function|local function)\s+\w+\s*\(([^)]*)\)`)
-	parameter  = regexp.MustCompile(`\$?\b[A-Za-z_]\w*`)
-	presence   = regexp.MustCompile(`\b(isset|empty|array_key_exists)\s*\([^)]*\)`)
-	positional = regexp.MustCompile(`^set\s+--?\s+(.*)`)
-	loop       = regexp.MustCompile(`^for\s+(\w+)\s+in\s+(.*)`)
-	reading    = regexp.MustCompile(`(?:^|[|;&]|\bwhile|\bIFS=\S*)\s*read\s+(?:-\w+\s+(?:\d+\s+)?)*(\w+(?:\s+\w+)*)`)
+	routeLine  = search.Lazy(`^@\w+(\.\w+)*\.(route|get|post|put|delete)\(`)
+	routeNum   = search.Lazy(`<(?:int|float|uuid):(\w+)>`)
+	routeVar   = search.Lazy(`<(?:(?:string|path):)?(\w+)>|\{(\w+)\}`)
+	defLine    = search.Lazy(`^(?:async\s+)?(?:def|function|local function)\s+\w+\s*\(([^)]*)\)`)
+	parameter  = search.Lazy(`\$?\b[A-Za-z_]\w*`)
+	presence   = search.Lazy(`\b(isset|empty|array_key_exists)\s*\([^)]*\)`)
+	positional = search.Lazy(`^set\s+--?\s+(.*)`)
+	loop       = search.Lazy(`^for\s+(\w+)\s+in\s+(.*)`)
+	reading    = search.Lazy(`(?:^|[|;&]|\bwhile|\bIFS=\S*)\s*read\s+(?:-\w+\s+(?:\d+\s+)?)*(\w+(?:\s+\w+)*)`)
 )
 
 // step follows one statement, and names the dangerous use that it is.

@@ -3,12 +3,12 @@ package firmware
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // guards states what slows or records an attacker besides the login itself: firewall,
@@ -299,7 +299,7 @@ func banOrder(p string) int {
 	return 3
 }
 
-var tmout = regexp.MustCompile(`(?m)^[ \t]*(?:(?:export|readonly|declare|typeset)(?:[ \t]+-\w+)*[ \t]+)?TMOUT=["']?(\d+)`)
+var tmout = search.Lazy(`(?m)^[ \t]*(?:(?:export|readonly|declare|typeset)(?:[ \t]+-\w+)*[ \t]+)?TMOUT=["']?(\d+)`)
 
 // idle states whether shells log out who does nothing.
 func (g *guarding) idle() {

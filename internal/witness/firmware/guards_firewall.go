@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // rules is what a set of packet filter rules does with what comes in.
@@ -222,7 +222,7 @@ func iptablesCommand(f *filter, words []string) {
 	}
 }
 
-var nftInput = regexp.MustCompile(`hook\s+input\s+priority[^;]*;`)
+var nftInput = search.Lazy(`hook\s+input\s+priority[^;]*;`)
 
 // nftRules reads a file of nftables: the policy of the chains that see what comes in.
 func nftRules(text string) filter {
@@ -255,7 +255,7 @@ func nftRules(text string) filter {
 			lines[i] = strings.TrimSpace(lines[i])
 		}
 		lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
-		if slices.Contains(lines, "policy drop") || len(lines) > 0 && regexp.MustCompile(`^(counter )?(log .*)?(drop|reject.*)$`).MatchString(lines[len(lines)-1]) {
+		if slices.Contains(lines, "policy drop") || len(lines) > 0 && search.Lazy(`^(counter )?(log .*)?(drop|reject.*)$`).MatchString(lines[len(lines)-1]) {
 			f.policy = "drop"
 		}
 		if strings.Contains(body, "limit rate") && strings.Contains(body, "meter ") {

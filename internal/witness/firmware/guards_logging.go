@@ -2,12 +2,12 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 func (g *guarding) logging() {
@@ -78,10 +78,10 @@ type logHost struct {
 }
 
 var (
-	rsyslogForward = regexp.MustCompile(`^\S+\s+(@@?)(\([^)]*\))?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d+))?`)
-	rsyslogTarget  = regexp.MustCompile(`(?i)target\s*=\s*"([^"]+)"`)
-	rsyslogPort    = regexp.MustCompile(`(?i)\bport\s*=\s*"?(\d+)`)
-	ngDestination  = regexp.MustCompile(`(?:network|syslog|tcp|udp)\(\s*"([A-Za-z0-9._-]+)"`)
+	rsyslogForward = search.Lazy(`^\S+\s+(@@?)(\([^)]*\))?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d+))?`)
+	rsyslogTarget  = search.Lazy(`(?i)target\s*=\s*"([^"]+)"`)
+	rsyslogPort    = search.Lazy(`(?i)\bport\s*=\s*"?(\d+)`)
+	ngDestination  = search.Lazy(`(?:network|syslog|tcp|udp)\(\s*"([A-Za-z0-9._-]+)"`)
 )
 
 // logHosts reads the hosts that logs are sent to, of the loggers that are started.

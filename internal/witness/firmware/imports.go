@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // elfLiterals are what the looker at ELF files is told of.
@@ -80,7 +80,7 @@ const canaryCode = 32 << 10
 
 // ordinaryLibraries are the libraries that a program needs anyway; with others it may listen through
 // them.
-var ordinaryLibraries = regexp.MustCompile(`^(ld[-.]|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|crypt|util|uClibc)[-.])`)
+var ordinaryLibraries = search.Lazy(`^(ld[-.]|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|crypt|util|uClibc)[-.])`)
 
 // state states what the functions say. What a C program may rightly lack stays unstated:
 // a canary where there is hardly an array, checked functions where none has a variant.
@@ -141,11 +141,11 @@ func (f *elfFile) musl(needed []string) bool {
 // A format string is a shell command when it begins with a program. English words that
 // are also programs count only with something of the shell in the string.
 var (
-	commandPath = regexp.MustCompile(`^(/usr/local|/usr|/opt/[\w.-]+)?/(s?bin|etc/init\.d|etc/rc\.d)/[\w.+-]+ `)
-	commandTool = regexp.MustCompile(`^(sudo |cd \S+ ?(&&|;) ?)?(ifconfig|iptables|ip6tables|ebtables|nft|wpa_cli|iwconfig|iwpriv|brctl|vconfig|insmod|rmmod|modprobe|killall|pkill|umount|mkdir|chmod|chown|wget|curl|tftp|ftpget|ftpput|udhcpc|hwclock|flashcp|flash_erase|nandwrite|mkfs\.\w+|systemctl|openssl|nvram|uci|cfg|smbclient|sshpass|nslookup|ntpdate|chpasswd|adduser|deluser|useradd|usermod|ping6?|ip (addr|link|route|rule)|route (add|del)) `)
-	commandWord = regexp.MustCompile(`^(cat|echo|rm|cp|mv|mount|tar|unzip|gzip|gunzip|kill|date|touch|grep|sed|awk|ls|ln|dd|sh|bash|sync|reboot|passwd|find|head|tail|test|route|arp|traceroute|telnet|ssh|scp|ftp|dpkg|rpm|opkg|kill) `)
-	commandSign = regexp.MustCompile(` -\w|[>|;&` + "`" + `]|['"]%s|/dev/|/tmp/|/etc/|/proc/`)
-	commandNot  = regexp.MustCompile(`(?i)(failed|fail:|error|cannot|can't|could not|couldn't|unable|invalid|usage|not found|no such|unknown|warning|\.\.\.$|: %s)`)
+	commandPath = search.Lazy(`^(/usr/local|/usr|/opt/[\w.-]+)?/(s?bin|etc/init\.d|etc/rc\.d)/[\w.+-]+ `)
+	commandTool = search.Lazy(`^(sudo |cd \S+ ?(&&|;) ?)?(ifconfig|iptables|ip6tables|ebtables|nft|wpa_cli|iwconfig|iwpriv|brctl|vconfig|insmod|rmmod|modprobe|killall|pkill|umount|mkdir|chmod|chown|wget|curl|tftp|ftpget|ftpput|udhcpc|hwclock|flashcp|flash_erase|nandwrite|mkfs\.\w+|systemctl|openssl|nvram|uci|cfg|smbclient|sshpass|nslookup|ntpdate|chpasswd|adduser|deluser|useradd|usermod|ping6?|ip (addr|link|route|rule)|route (add|del)) `)
+	commandWord = search.Lazy(`^(cat|echo|rm|cp|mv|mount|tar|unzip|gzip|gunzip|kill|date|touch|grep|sed|awk|ls|ln|dd|sh|bash|sync|reboot|passwd|find|head|tail|test|route|arp|traceroute|telnet|ssh|scp|ftp|dpkg|rpm|opkg|kill) `)
+	commandSign = search.Lazy(` -\w|[>|;&` + "`" + `]|['"]%s|/dev/|/tmp/|/etc/|/proc/`)
+	commandNot  = search.Lazy(`(?i)(failed|fail:|error|cannot|can't|could not|couldn't|unable|invalid|usage|not found|no such|unknown|warning|\.\.\.$|: %s)`)
 )
 
 // commandFormats collects the shell commands with a text argument in some data.
@@ -183,7 +183,7 @@ func printable(data []byte, at int) (int, string) {
 	return start, string(data[start:end])
 }
 
-var noVerify = regexp.MustCompile(`(^|[/ ;&|(` + "`" + `'"])(curl(\s+-\S+)*?\s+(-[a-zA-Z]*k[a-zA-Z]*\b|--insecure\b)|curl\s[^|;]*?\s(-k|--insecure)\b|wget\s([^|;]*\s)?--no-check-certificate\b)`)
+var noVerify = search.Lazy(`(^|[/ ;&|(` + "`" + `'"])(curl(\s+-\S+)*?\s+(-[a-zA-Z]*k[a-zA-Z]*\b|--insecure\b)|curl\s[^|;]*?\s(-k|--insecure)\b|wget\s([^|;]*\s)?--no-check-certificate\b)`)
 
 // unverified reports whether a command fetches without checking whom it talks to.
 func unverified(command string) bool { return noVerify.MatchString(command) }

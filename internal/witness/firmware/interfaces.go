@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // interfaces states the ways into the device that the software uses: network links, radio,
@@ -63,7 +63,7 @@ func (i *interfacing) say(f *fact.Interface, places ...fact.Place) {
 
 // consoles
 
-var serialLine = regexp.MustCompile(`^(ttyS|ttyAMA|ttymxc|ttyO|ttySAC|ttyPS|ttyLF|ttyLP|ttyHS|ttyMSM|ttySTM|ttySC|ttyUL|ttyUSB|ttyACM|ttyGS|ttyTHS|ttyTCU|ttyMV|ttySIF|ttyATH|hvc)\d+$|^ttyFIQ0$`)
+var serialLine = search.Lazy(`^(ttyS|ttyAMA|ttymxc|ttyO|ttySAC|ttyPS|ttyLF|ttyLP|ttyHS|ttyMSM|ttySTM|ttySC|ttyUL|ttyUSB|ttyACM|ttyGS|ttyTHS|ttyTCU|ttyMV|ttySIF|ttyATH|hvc)\d+$|^ttyFIQ0$`)
 
 // consoles states who is asked on the lines where somebody can log in.
 func (i *interfacing) consoles() {

@@ -3,12 +3,12 @@ package firmware
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // kernel states which kernel runs, how it was configured, and which systems of another
@@ -49,11 +49,11 @@ type kernelReader struct {
 }
 
 var (
-	linuxBanner   = regexp.MustCompile(`^Linux version (\S+) \(([^)]*)\) ?(?:\((.*?)\) )?(#.*)?`)
-	plainVersion  = regexp.MustCompile(`^\d+\.\d+(?:\.\d+){0,2}`)
-	debianVersion = regexp.MustCompile(`#\d* .*\bDebian (\d+\.\d+\.\d+)-`) // not the compiler's, which stands before the number of the build
-	ubuntuVersion = regexp.MustCompile(`\(Ubuntu [^)]*\s(\d+\.\d+\.\d+)\)`)
-	imageVersion  = regexp.MustCompile(`(?i)linux(?: kernel)?[- v]+(\d+\.\d+[\w.+-]*)`)
+	linuxBanner   = search.Lazy(`^Linux version (\S+) \(([^)]*)\) ?(?:\((.*?)\) )?(#.*)?`)
+	plainVersion  = search.Lazy(`^\d+\.\d+(?:\.\d+){0,2}`)
+	debianVersion = search.Lazy(`#\d* .*\bDebian (\d+\.\d+\.\d+)-`) // not the compiler's, which stands before the number of the build
+	ubuntuVersion = search.Lazy(`\(Ubuntu [^)]*\s(\d+\.\d+\.\d+)\)`)
+	imageVersion  = search.Lazy(`(?i)linux(?: kernel)?[- v]+(\d+\.\d+[\w.+-]*)`)
 )
 
 // release notes a release of the kernel: the first that is seen counts, and how.
@@ -141,7 +141,7 @@ func (k *kernelReader) arch(name string) {
 	}
 }
 
-var moduleName = regexp.MustCompile(`^(.+)\.ko(?:\.(?:gz|xz|zst))?$`)
+var moduleName = search.Lazy(`^(.+)\.ko(?:\.(?:gz|xz|zst))?$`)
 
 // modules reads the directories of modules: they name the release that they are for.
 func (k *kernelReader) modules() {
@@ -185,7 +185,7 @@ func (k *kernelReader) modules() {
 }
 
 // options are those of the kernel's configuration that say something about security.
-var options = regexp.MustCompile(`^CONFIG_(?:CC_)?STACKPROTECTOR(?:_STRONG|_REGULAR|_PER_TASK)?$|^CONFIG_(?:RANDOMIZE_(?:BASE|MEMORY|MODULE_REGION_FULL|KSTACK_OFFSET_DEFAULT)|STRICT_(?:KERNEL|MODULE)_RWX|DEBUG_RODATA|DEBUG_SET_MODULE_RONX|VMAP_STACK|` +
+var options = search.Lazy(`^CONFIG_(?:CC_)?STACKPROTECTOR(?:_STRONG|_REGULAR|_PER_TASK)?$|^CONFIG_(?:RANDOMIZE_(?:BASE|MEMORY|MODULE_REGION_FULL|KSTACK_OFFSET_DEFAULT)|STRICT_(?:KERNEL|MODULE)_RWX|DEBUG_RODATA|DEBUG_SET_MODULE_RONX|VMAP_STACK|` +
 	`MODULES|MODULE_(?:SIG|SIG_FORCE|SIG_ALL|SIG_SHA1|UNLOAD|FORCE_LOAD|FORCE_UNLOAD)|MODVERSIONS|DEVMEM|DEVKMEM|DEVPORT|STRICT_DEVMEM|IO_STRICT_DEVMEM|PROC_KCORE|PROC_VMCORE|DEBUG_FS|KEXEC|KEXEC_FILE|KEXEC_SIG|HIBERNATION|` +
 	`USER_NS|SECCOMP|SECCOMP_FILTER|SECURITY|SECURITYFS|SECURITY_(?:SELINUX|SELINUX_DISABLE|SELINUX_BOOTPARAM|SELINUX_DEVELOP|APPARMOR|SMACK|TOMOYO|YAMA|LOCKDOWN_LSM|LOCKDOWN_LSM_EARLY|DMESG_RESTRICT|LANDLOCK|LOADPIN|SAFESETID)|` +
 	`LOCK_DOWN_KERNEL_FORCE_(?:NONE|INTEGRITY|CONFIDENTIALITY)|IKCONFIG|IKCONFIG_PROC|KGDB|KGDB_SERIAL_CONSOLE|MAGIC_SYSRQ|MAGIC_SYSRQ_DEFAULT_ENABLE|KPROBES|FTRACE|FORTIFY_SOURCE|HARDENED_USERCOPY|HARDENED_USERCOPY_FALLBACK|` +
@@ -274,19 +274,19 @@ func (k *kernelReader) commandLine() string {
 // their banners.
 var unread = []struct {
 	what, title string
-	version     *regexp.Regexp
+	version     *search.Pattern
 }{
-	{"vxworks", "VxWorks", regexp.MustCompile(`VxWorks(?: SMP)?(?:64)? ?(\d[\d.]*)`)},
-	{"qnx", "QNX", regexp.MustCompile(`(\d\.\d[\d.]*)`)},
-	{"integrity", "INTEGRITY", regexp.MustCompile(`(\d+\.[\d.]*\d)`)},
-	{"zephyr", "Zephyr", regexp.MustCompile(`v?(\d+\.\d+\.\d+)`)},
-	{"threadx", "ThreadX", regexp.MustCompile(`(?:Version |V|G)(\d[\d.]*\d)`)},
-	{"nucleus", "Nucleus", regexp.MustCompile(`(\d+\.[\d.]*\d)`)},
-	{"rtems", "RTEMS", regexp.MustCompile(`(\d+\.[\d.]*\d)`)},
-	{"ecos", "eCos", regexp.MustCompile(`(\d+\.[\d.]*\d)`)},
-	{"ucos", "uC/OS", regexp.MustCompile(`[Vv](\d+\.[\d.]*\d)`)},
-	{"embos", "embOS", regexp.MustCompile(`(\d+\.[\d.]*\d)`)},
-	{"freertos", "FreeRTOS", regexp.MustCompile(`V?(\d+\.\d+\.\d+)`)},
+	{"vxworks", "VxWorks", search.Lazy(`VxWorks(?: SMP)?(?:64)? ?(\d[\d.]*)`)},
+	{"qnx", "QNX", search.Lazy(`(\d\.\d[\d.]*)`)},
+	{"integrity", "INTEGRITY", search.Lazy(`(\d+\.[\d.]*\d)`)},
+	{"zephyr", "Zephyr", search.Lazy(`v?(\d+\.\d+\.\d+)`)},
+	{"threadx", "ThreadX", search.Lazy(`(?:Version |V|G)(\d[\d.]*\d)`)},
+	{"nucleus", "Nucleus", search.Lazy(`(\d+\.[\d.]*\d)`)},
+	{"rtems", "RTEMS", search.Lazy(`(\d+\.[\d.]*\d)`)},
+	{"ecos", "eCos", search.Lazy(`(\d+\.[\d.]*\d)`)},
+	{"ucos", "uC/OS", search.Lazy(`[Vv](\d+\.[\d.]*\d)`)},
+	{"embos", "embOS", search.Lazy(`(\d+\.[\d.]*\d)`)},
+	{"freertos", "FreeRTOS", search.Lazy(`V?(\d+\.\d+\.\d+)`)},
 }
 
 // unixKinds are the kinds of fact that only a Unix shows.

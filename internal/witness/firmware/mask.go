@@ -1,21 +1,22 @@
 package firmware
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // secretsIn finds what in a line of a script may be a secret: the second group is it.
-var secretsIn = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)((?:passw(?:or)?d|passwd|pass|pwd|secret|token|api_?key|psk|pin|auth)["']?\]?\s*(?:(?:=>|={1,3}|:|\beq\b|!=)\s*["']?|,\s*["']))([^\s"'&,;)<>|]{2,})`),
-	regexp.MustCompile(`(://[^/\s:@"']*:)([^/\s@"']+)@`),
-	regexp.MustCompile(`(\s(?:-u|--user)[ =]?["']?[^\s:"']+:)([^\s"']+)`),
-	regexp.MustCompile(`(sshpass\s+-p\s*["']?)([^\s"']+)`),
-	regexp.MustCompile(`((?:mysql|ftpget|ftpput|smbclient|mosquitto_(?:pub|sub))\s(?:[^|;]*\s)?-[pP]\s*["']?)([^\s"'$-][^\s"']*)`),
-	regexp.MustCompile(`(lftp\s+(?:[^|;]*\s)?-u\s+["']?[^\s,"']+,)([^\s"']+)`),
-	regexp.MustCompile(`(?i)(authorization:\s*(?:basic|bearer)\s+)([^\s"']+)`),
-	regexp.MustCompile(`(?i)(--?(?:password|http-passwd|ftp-password)[ =]["']?)([^\s"']+)`),
-	regexp.MustCompile(`(?i)(\w*:)([^\s:"']+)(?:["']?\s*\|\s*chpasswd)`),
+var secretsIn = []*search.Pattern{
+	search.Lazy(`(?i)((?:passw(?:or)?d|passwd|pass|pwd|secret|token|api_?key|psk|pin|auth)["']?\]?\s*(?:(?:=>|={1,3}|:|\beq\b|!=)\s*["']?|,\s*["']))([^\s"'&,;)<>|]{2,})`),
+	search.Lazy(`(://[^/\s:@"']*:)([^/\s@"']+)@`),
+	search.Lazy(`(\s(?:-u|--user)[ =]?["']?[^\s:"']+:)([^\s"']+)`),
+	search.Lazy(`(sshpass\s+-p\s*["']?)([^\s"']+)`),
+	search.Lazy(`((?:mysql|ftpget|ftpput|smbclient|mosquitto_(?:pub|sub))\s(?:[^|;]*\s)?-[pP]\s*["']?)([^\s"'$-][^\s"']*)`),
+	search.Lazy(`(lftp\s+(?:[^|;]*\s)?-u\s+["']?[^\s,"']+,)([^\s"']+)`),
+	search.Lazy(`(?i)(authorization:\s*(?:basic|bearer)\s+)([^\s"']+)`),
+	search.Lazy(`(?i)(--?(?:password|http-passwd|ftp-password)[ =]["']?)([^\s"']+)`),
+	search.Lazy(`(?i)(\w*:)([^\s:"']+)(?:["']?\s*\|\s*chpasswd)`),
 }
 
 // maskLine masks the secrets in a line of a script. References to variables are none.

@@ -2,11 +2,11 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // mounts states the file systems that are mounted: by fstab, by units of systemd, by
@@ -125,7 +125,7 @@ func (m *mounter) encryption(f *fact.Mount, device, kind string, has map[string]
 	}
 }
 
-var removableDevice = regexp.MustCompile(`^/dev/(sd[a-z]|sr\d|cdrom|fd\d|\$|%k|disk/by-id/usb)`)
+var removableDevice = search.Lazy(`^/dev/(sd[a-z]|sr\d|cdrom|fd\d|\$|%k|disk/by-id/usb)`)
 
 func removable(device, point string) bool {
 	return removableDevice.MatchString(device) && point != "/" || strings.HasPrefix(point, "/media/") || strings.Contains(point, "/usb")

@@ -2,8 +2,9 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // owners says which files the packages of the system brought.
@@ -90,7 +91,7 @@ func (o *owners) dpkg(r *Root) {
 }
 
 // distributor tells the people of a distribution by their addresses.
-var distributor = regexp.MustCompile(`(?i)@(\w+\.)*(debian|ubuntu|canonical|raspberrypi|kali|devuan)\.(org|com|net)>|alioth\.debian|tracker\.debian`)
+var distributor = search.Lazy(`(?i)@(\w+\.)*(debian|ubuntu|canonical|raspberrypi|kali|devuan)\.(org|com|net)>|alioth\.debian|tracker\.debian`)
 
 func (o *owners) opkg(r *Root) {
 	for _, dir := range []string{"/usr/lib/opkg/info", "/var/lib/opkg/info", "/usr/lib/ipkg/info"} {
@@ -130,7 +131,7 @@ func (o *owners) apk(r *Root) {
 }
 
 // places where makers put their own.
-var makersPlace = regexp.MustCompile(`^/(opt|usr/local|app|apps|application|home|mnt|data|userdata|firmware|product|system/app|root)/`)
+var makersPlace = search.Lazy(`^/(opt|usr/local|app|apps|application|home|mnt|data|userdata|firmware|product|system/app|root)/`)
 
 // distributed reports whether a distribution's package brought the file.
 func (r *Root) distributed(f *File) bool {

@@ -2,10 +2,10 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // scripts states what is dangerous in the scripts that are not a distribution's own: those
@@ -64,7 +64,7 @@ func lookScripts(r *Root) {
 }
 
 // programPlace tells where programs lie that are called by their name.
-var programPlace = regexp.MustCompile(`^(/usr|/usr/local)?/(s?bin|libexec)/|^/etc/`)
+var programPlace = search.Lazy(`^(/usr|/usr/local)?/(s?bin|libexec)/|^/etc/`)
 
 func hasUse(uses []fact.Use, what string) bool {
 	for _, u := range uses {
@@ -76,7 +76,7 @@ func hasUse(uses []fact.Use, what string) bool {
 }
 
 // useAt makes a use of the first line that a pattern matches.
-func useAt(text string, at *regexp.Regexp, what string) fact.Use {
+func useAt(text string, at *search.Pattern, what string) fact.Use {
 	n := 0
 	for line := range strings.Lines(text) {
 		if n++; at.MatchString(line) {
@@ -88,7 +88,7 @@ func useAt(text string, at *regexp.Regexp, what string) fact.Use {
 
 // librarian tells the places of libraries, documentation and tools of development, whose
 // scripts run only when something else calls them.
-var librarian = regexp.MustCompile(`^/(usr/(local/)?)?(lib|lib64|share)/(python[\d.]*|perl\d?|perl-base|node_modules|nodejs|ruby|tcl[\d.]*|git-core|gcc|go|php|pear|doc|man|bash-completion|vim|autoconf|automake[^/]*|aclocal|initramfs-tools|zsh|fish|gdb|valgrind|cmake|pkgconfig|info|locale|awk|debconf|dpkg|lintian|reportbug|apport|groff|terminfo|misc|nano|emacs|X11|texmf[^/]*|javascript|sensible-utils|selinux|bug)/|/(site|dist)-packages/|/node_modules/|^/usr/(include|src)/|^/var/lib/dpkg/|^/(usr/)?lib/(opkg|ipkg)/info/|^/lib/apk/db/|^/lib/modules/|^/usr/share/[^/]+/(doc|examples?|tests?)/|\.git/hooks/.*\.sample$`)
+var librarian = search.Lazy(`^/(usr/(local/)?)?(lib|lib64|share)/(python[\d.]*|perl\d?|perl-base|node_modules|nodejs|ruby|tcl[\d.]*|git-core|gcc|go|php|pear|doc|man|bash-completion|vim|autoconf|automake[^/]*|aclocal|initramfs-tools|zsh|fish|gdb|valgrind|cmake|pkgconfig|info|locale|awk|debconf|dpkg|lintian|reportbug|apport|groff|terminfo|misc|nano|emacs|X11|texmf[^/]*|javascript|sensible-utils|selinux|bug)/|/(site|dist)-packages/|/node_modules/|^/usr/(include|src)/|^/var/lib/dpkg/|^/(usr/)?lib/(opkg|ipkg)/info/|^/lib/apk/db/|^/lib/modules/|^/usr/share/[^/]+/(doc|examples?|tests?)/|\.git/hooks/.*\.sample$`)
 
 // languageOf returns the language of a script, by its first line or else by its name.
 func languageOf(p, first string) *script {
@@ -196,4 +196,4 @@ func webRoots(r *Root) []string {
 	return out
 }
 
-var documentRoot = regexp.MustCompile(`(?m)^\s*(?:server\.document-root\s*=\s*"|DocumentRoot\s+"?|root\s+"?|option\s+home\s+["']?|dir\s*=\s*)(/[\w./-]+)|\bhttpd\s+[^\n]*-h\s+(/[\w./-]+)`)
+var documentRoot = search.Lazy(`(?m)^\s*(?:server\.document-root\s*=\s*"|DocumentRoot\s+"?|root\s+"?|option\s+home\s+["']?|dir\s*=\s*)(/[\w./-]+)|\bhttpd\s+[^\n]*-h\s+(/[\w./-]+)`)

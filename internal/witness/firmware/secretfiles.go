@@ -4,10 +4,10 @@ import (
 	"crypto/des"
 	"math/bits"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/search"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/secret"
 )
 
@@ -48,7 +48,7 @@ func snmpFile(p string) bool {
 	return p == "/etc/config/snmpd" || strings.HasPrefix(p, "/etc/snmp/snmpd.conf.d/")
 }
 
-var wirelessName = regexp.MustCompile(`^(wpa_supplicant|hostapd)[\w.-]*\.conf$|^hostapd[\w.-]*$`)
+var wirelessName = search.Lazy(`^(wpa_supplicant|hostapd)[\w.-]*\.conf$|^hostapd[\w.-]*$`)
 
 func wirelessFile(p string) bool {
 	return p == "/etc/config/wireless" || wirelessName.MatchString(path.Base(p)) && !strings.HasPrefix(p, "/usr/") && !strings.HasPrefix(p, "/etc/init.d/") ||
@@ -77,8 +77,8 @@ func readWords(keys map[string]secret.Secret) func(*found, *File) {
 }
 
 var (
-	wirelessKey = regexp.MustCompile(`(?i)^\s*(?:option\s+)?(psk|sae_password|wpa_passphrase|wpa_psk|passphrase|password|leap-password|key|wep[-_]key[0-9]?|key[1-4]|private_key_passwd)\s*[=\s]\s*(.+?)\s*$`)
-	wirelessID  = regexp.MustCompile(`(?i)^\s*(?:option\s+)?identity\s*[=\s]\s*"?'?([^"']+)`)
+	wirelessKey = search.Lazy(`(?i)^\s*(?:option\s+)?(psk|sae_password|wpa_passphrase|wpa_psk|passphrase|password|leap-password|key|wep[-_]key[0-9]?|key[1-4]|private_key_passwd)\s*[=\s]\s*(.+?)\s*$`)
+	wirelessID  = search.Lazy(`(?i)^\s*(?:option\s+)?identity\s*[=\s]\s*"?'?([^"']+)`)
 )
 
 // readWireless reads what opens a wireless network: of wpa_supplicant, hostapd,
@@ -177,7 +177,7 @@ func readPgpass(x *found, f *File) {
 	})
 }
 
-var ipsecSecret = regexp.MustCompile(`^(.*?):?\s*(PSK|XAUTH|EAP)\s+"?([^"\s]+)"?`)
+var ipsecSecret = search.Lazy(`^(.*?):?\s*(PSK|XAUTH|EAP)\s+"?([^"\s]+)"?`)
 
 // readIPsec reads pre-shared keys of strongSwan and of racoon.
 func readIPsec(x *found, f *File) {

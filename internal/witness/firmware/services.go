@@ -2,12 +2,12 @@ package firmware
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 	"github.com/vesalius-project/vesalius/internal/setting/daemon"
 )
 
@@ -468,7 +468,7 @@ func splitAddress(a string) (host, port string) {
 	return "", a
 }
 
-var ipv4 = regexp.MustCompile(`^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$`)
+var ipv4 = search.Lazy(`^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$`)
 
 func isAddress(s string) bool {
 	s = strings.Trim(s, "[]")
@@ -550,7 +550,7 @@ func (r *Root) confinedByPolicy(program string) fact.Opt[bool] {
 }
 
 // secretOptions are options whose value nobody should read in a report.
-var secretOptions = regexp.MustCompile(`(?i)(passw|passwd|pwd|secret|token|api-?key|credential|auth-?key|psk|community)`)
+var secretOptions = search.Lazy(`(?i)(passw|passwd|pwd|secret|token|api-?key|credential|auth-?key|psk|community)`)
 
 // maskArguments masks the secrets of a command line.
 func maskArguments(args []string) []string {

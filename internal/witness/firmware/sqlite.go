@@ -3,8 +3,9 @@ package firmware
 import (
 	"bytes"
 	"encoding/binary"
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Table is a table of a database, with what its columns are called.
@@ -179,7 +180,7 @@ func (s *sqlite) row(p []byte) {
 	s.tables = append(s.tables, t)
 }
 
-var columnName = regexp.MustCompile("^[\\s\"`\\[']*([A-Za-z_]\\w*)")
+var columnName = search.Lazy("^[\\s\"`\\[']*([A-Za-z_]\\w*)")
 
 // columns reads the names of the columns of a CREATE TABLE.
 func columns(statement string) []string {

@@ -3,10 +3,10 @@ package firmware
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/search"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware/internal/crypt"
 )
 
@@ -88,7 +88,7 @@ func pairs(f *File, hash func(string) *crypt.Hash) []stored {
 }
 
 // named returns the files that configuration files name after a word, in their order.
-func (r *Root) named(configs []*File, word *regexp.Regexp) []*File {
+func (r *Root) named(configs []*File, word *search.Pattern) []*File {
 	var out []*File
 	for _, c := range configs {
 		numbered(c, func(_ int, line string) {
@@ -104,7 +104,7 @@ func (r *Root) named(configs []*File, word *regexp.Regexp) []*File {
 	return out
 }
 
-var webUsers = regexp.MustCompile(`(?i)^\s*(?:AuthUserFile|auth_basic_user_file)\s+["']?([^\s"';]+)`)
+var webUsers = search.Lazy(`(?i)^\s*(?:AuthUserFile|auth_basic_user_file)\s+["']?([^\s"';]+)`)
 
 func readHtpasswd(r *Root) []stored {
 	var configs, files []*File
@@ -132,7 +132,7 @@ func readHtpasswd(r *Root) []stored {
 	return out
 }
 
-var lighttpdUsers = regexp.MustCompile(`^\s*auth\.backend\.(plain|htpasswd|htdigest)\.userfile\s*=\s*"([^"]+)"`)
+var lighttpdUsers = search.Lazy(`^\s*auth\.backend\.(plain|htpasswd|htdigest)\.userfile\s*=\s*"([^"]+)"`)
 
 func readLighttpd(r *Root) []stored {
 	var out []stored
@@ -174,7 +174,7 @@ func readBusyboxHTTPD(r *Root) []stored {
 	return out
 }
 
-var mosquittoUsers = regexp.MustCompile(`^\s*password_file\s+(\S+)`)
+var mosquittoUsers = search.Lazy(`^\s*password_file\s+(\S+)`)
 
 func readMosquitto(r *Root) []stored {
 	files := r.named(append(r.Glob("/etc/mosquitto/**/*.conf"), r.Glob("/etc/mosquitto.conf")...), mosquittoUsers)
@@ -227,7 +227,7 @@ func readSamba(r *Root) []stored {
 	return out
 }
 
-var pamUsers = regexp.MustCompile(`pam_pwdfile\.so\b.*\bpwdfile[= ](\S+)`)
+var pamUsers = search.Lazy(`pam_pwdfile\.so\b.*\bpwdfile[= ](\S+)`)
 
 // readVsftpd reads files of users and passwords in turn, as db_load takes them, and those
 // of pam_pwdfile, a pair a line.
@@ -260,7 +260,7 @@ func readVsftpd(r *Root) []stored {
 	return out
 }
 
-var proftpdUsers = regexp.MustCompile(`(?i)^\s*AuthUserFile\s+["']?([^\s"']+)`)
+var proftpdUsers = search.Lazy(`(?i)^\s*AuthUserFile\s+["']?([^\s"']+)`)
 
 func readProftpd(r *Root) []stored {
 	var out []stored
@@ -288,7 +288,7 @@ func readDovecot(r *Root) []stored {
 	return out
 }
 
-var lineComment = regexp.MustCompile(`(?m)^\s*//.*$|(?s)/\*.*?\*/|(?m)[ \t]//[^"\n]*$`)
+var lineComment = search.Lazy(`(?m)^\s*//.*$|(?s)/\*.*?\*/|(?m)[ \t]//[^"\n]*$`)
 
 // readOrthanc reads RegisteredUsers of Orthanc's configuration, which is JSON with
 // comments.
@@ -326,9 +326,9 @@ func readOrthanc(r *Root) []stored {
 }
 
 var (
-	xmlComment = regexp.MustCompile(`(?s)<!--.*?-->`)
-	tomcatUser = regexp.MustCompile(`<user\s[^>]*>`)
-	attribute  = regexp.MustCompile(`\b(username|name|password)\s*=\s*"([^"]*)"`)
+	xmlComment = search.Lazy(`(?s)<!--.*?-->`)
+	tomcatUser = search.Lazy(`<user\s[^>]*>`)
+	attribute  = search.Lazy(`\b(username|name|password)\s*=\s*"([^"]*)"`)
 )
 
 func readTomcat(r *Root) []stored {

@@ -1,8 +1,9 @@
 package firmware
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // updater is a script that replaces software, as far as its text shows it.
@@ -20,26 +21,26 @@ type updater struct {
 }
 
 var (
-	fetchCall  = regexp.MustCompile(`(?:^|[;&|({!` + "`" + `]|\bif\b|\bthen\b|\bdo\b|\bwhile\b|\$\()\s*(?:/(?:usr/)?s?bin/|sudo\s+|busybox\s+)?(wget|curl|tftp|ftpget|ftp|lftp|scp|rsync|uclient-fetch|fetch|aria2c)\s`)
-	fetchNot   = regexp.MustCompile(`\bcurl\s.*(\s-T\s|\s-F\s|\s--form\b|\s-d\s|\s--data|\s--upload-file|-X\s*(POST|PUT|DELETE)|\s-I\s|--head\b)|\bwget\s.*(--post-|--spider|--method)|\btftp\s.*\s-p\b|\bscp\s+[^;|&]*\s\S+@?\S*:\S*\s*($|[;|&])|\brsync\s+[^;|&]*\s\S+:\S*\s*($|[;|&])|/dev/null`)
-	fetchProof = regexp.MustCompile(`\.(sig|asc|md5|md5sum|sha1|sha256|sha512|crc|minisig|sign|pem|crt)(["'\s;&|)]|$)`)
-	urlScheme  = regexp.MustCompile(`\b(https?|ftps?|tftp|sftp)://`)
-	flashCall  = regexp.MustCompile(`\b(flashcp|flash_write|nandwrite|sysupgrade|ubiupdatevol|mtd_write|fwupdate|ubirsvol|fastboot)\s|\bmtd\s+(-\w+\s+(\S+\s+)?)*write\b|\bdd\s+.*\bof=["']?(/dev/(mtd|mmcblk|sd|nand|ubi|root|disk|block|hd|nvme|loop)|\$\{?\w*(DEV|PART|MTD|ROOT|SLOT|TARGET|dev|part|mtd|root|slot|target))|\b(dpkg\s+-i|rpm\s+-\w*[UiF]\w*|opkg\s+(-\w+\s+|--\S+\s+)*install|ipkg\s+install|apt(-get)?\s+(-\w+\s+)*install\s+\./|apk\s+add\s+.*\.apk)\b|\bcat\s+.*>\s*/dev/(mtd|mmcblk|sd|ubi)`)
-	unpackCall = regexp.MustCompile(`\b(tar\s+(-\S+\s+)*-?\w*x\w*|unzip|cpio\s+-\w*i|gunzip\s.*\|\s*tar|tar\s+--extract|unsquashfs|7z\s+x)\b`)
-	unpackRoot = regexp.MustCompile(`\b(tar|unzip|cpio)\b.*(-C\s*|-d\s*|--directory[= ])["']?/(usr|opt|etc|bin|sbin|lib)?/?["']?(\s|$|;)|\bcd\s+/\s*(;|&&).*\b(tar|cpio)\b`)
-	runCall    = regexp.MustCompile(`(?:^|[;&|(]|\bthen\b|\bdo\b|\belse\b|\bexec\b)\s*(?:sudo\s+|nohup\s+)?(?:(?:/bin/)?(?:sh|bash|ash|dash|source|python\d?|perl)\s+(?:-\w+\s+)*|\.\s+)?["']?(\./[\w.$/{}-]+|/(?:tmp|var/tmp|mnt|media|run/media|data/update|update|home/\w+/update|var/run/usb|var/usb)/[\w.$/{}-]+|\$\{?\w+\}?/[\w./-]*\w\.(?:sh|bin|run|py)|[\w.-]+\.(?:sh|run))`)
-	runVar     = regexp.MustCompile(`(?:^|[;&|(]|\bthen\b|\bdo\b)\s*(?:/bin/)?(?:sh|bash|ash|source|\.)\s+["']?\$\{?\w+`)
-	signCheck  = regexp.MustCompile(`\bopenssl\s+(dgst|pkeyutl|rsautl|cms|smime|sha256|rsa)\b.*-verify|\bopenssl\s+(cms|smime)\s+-verify|\bopenssl\s+(dgst|pkeyutl)\b.*-(prverify|verify)|\bgpgv?2?\s.*--verify|\bgpgv\s|\busign\s+(-\w\s+)*-V|\bsignify(-openbsd)?\s+(-\w+\s+)*-\w*V|\bminisign\s+(-\w+\s+)*-\w*V|\bcosign\s+verify|\bssh-keygen\s+.*-Y\s+(verify|check)|\bucert\s+-\w*V|\brauc\s+install|\bswupdate\s.*-k\s|\bverify[_-]?(sig|signature|image|firmware)\w*`)
-	sumCheck   = regexp.MustCompile(`\b(md5sum|sha\d*sum|cksum|crc32|shasum|b2sum|md5)\b|\bopenssl\s+(dgst\s+-)?(md5|sha\d+)\b`)
-	versions   = regexp.MustCompile(`\s-(gt|lt|ge|le)\s|\s\\?[<>]\s|sort\s+(-\w+\s+)*-\w*V|--compare-versions|compare-versions|vercmp|version_(gt|lt|ge|le)`)
-	versionish = regexp.MustCompile(`(?i)ver(s|$|[^a-z])|version|release|build|revision|rollback|downgrade`)
-	stops      = regexp.MustCompile(`\|\|\s*(exit|return|die|fail|abort|error|fatal|\{|\(|goto|\w*(fail|err|abort|die)\w*)|&&|^if\s|\bif\s+!|^while\s`)
-	stopsNext  = regexp.MustCompile(`\$\?\s*"?\s*(-ne|-eq|!=|=|==)|^\[?\[?.*\$\?|^(rc|ret|result|status)=\$\?`)
-	usbPath    = regexp.MustCompile(`/mnt/(usb|sd|udisk|disk|stick|removable|flash)|/media/|/run/media|/var/(run/)?usb|/tmp/usb|\$\{?(MDEV|DEVNAME|USB\w*|usb\w*)`)
-	usbMount   = regexp.MustCompile(`\bmount\s[^;|&]*(/dev/(sd|\$|mmcblk1)|\$\{?(MDEV|DEVNAME))`)
-	setE       = regexp.MustCompile(`^set\s+-\w*e|^#!.*sh\s+-\w*e`)
-	literalVar = regexp.MustCompile(`^(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=["']?([^"'$` + "`" + `;]*)["']?`)
-	anyVar     = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)\}?`)
+	fetchCall  = search.Lazy(`(?:^|[;&|({!` + "`" + `]|\bif\b|\bthen\b|\bdo\b|\bwhile\b|\$\()\s*(?:/(?:usr/)?s?bin/|sudo\s+|busybox\s+)?(wget|curl|tftp|ftpget|ftp|lftp|scp|rsync|uclient-fetch|fetch|aria2c)\s`)
+	fetchNot   = search.Lazy(`\bcurl\s.*(\s-T\s|\s-F\s|\s--form\b|\s-d\s|\s--data|\s--upload-file|-X\s*(POST|PUT|DELETE)|\s-I\s|--head\b)|\bwget\s.*(--post-|--spider|--method)|\btftp\s.*\s-p\b|\bscp\s+[^;|&]*\s\S+@?\S*:\S*\s*($|[;|&])|\brsync\s+[^;|&]*\s\S+:\S*\s*($|[;|&])|/dev/null`)
+	fetchProof = search.Lazy(`\.(sig|asc|md5|md5sum|sha1|sha256|sha512|crc|minisig|sign|pem|crt)(["'\s;&|)]|$)`)
+	urlScheme  = search.Lazy(`\b(https?|ftps?|tftp|sftp)://`)
+	flashCall  = search.Lazy(`\b(flashcp|flash_write|nandwrite|sysupgrade|ubiupdatevol|mtd_write|fwupdate|ubirsvol|fastboot)\s|\bmtd\s+(-\w+\s+(\S+\s+)?)*write\b|\bdd\s+.*\bof=["']?(/dev/(mtd|mmcblk|sd|nand|ubi|root|disk|block|hd|nvme|loop)|\$\{?\w*(DEV|PART|MTD|ROOT|SLOT|TARGET|dev|part|mtd|root|slot|target))|\b(dpkg\s+-i|rpm\s+-\w*[UiF]\w*|opkg\s+(-\w+\s+|--\S+\s+)*install|ipkg\s+install|apt(-get)?\s+(-\w+\s+)*install\s+\./|apk\s+add\s+.*\.apk)\b|\bcat\s+.*>\s*/dev/(mtd|mmcblk|sd|ubi)`)
+	unpackCall = search.Lazy(`\b(tar\s+(-\S+\s+)*-?\w*x\w*|unzip|cpio\s+-\w*i|gunzip\s.*\|\s*tar|tar\s+--extract|unsquashfs|7z\s+x)\b`)
+	unpackRoot = search.Lazy(`\b(tar|unzip|cpio)\b.*(-C\s*|-d\s*|--directory[= ])["']?/(usr|opt|etc|bin|sbin|lib)?/?["']?(\s|$|;)|\bcd\s+/\s*(;|&&).*\b(tar|cpio)\b`)
+	runCall    = search.Lazy(`(?:^|[;&|(]|\bthen\b|\bdo\b|\belse\b|\bexec\b)\s*(?:sudo\s+|nohup\s+)?(?:(?:/bin/)?(?:sh|bash|ash|dash|source|python\d?|perl)\s+(?:-\w+\s+)*|\.\s+)?["']?(\./[\w.$/{}-]+|/(?:tmp|var/tmp|mnt|media|run/media|data/update|update|home/\w+/update|var/run/usb|var/usb)/[\w.$/{}-]+|\$\{?\w+\}?/[\w./-]*\w\.(?:sh|bin|run|py)|[\w.-]+\.(?:sh|run))`)
+	runVar     = search.Lazy(`(?:^|[;&|(]|\bthen\b|\bdo\b)\s*(?:/bin/)?(?:sh|bash|ash|source|\.)\s+["']?\$\{?\w+`)
+	signCheck  = search.Lazy(`\bopenssl\s+(dgst|pkeyutl|rsautl|cms|smime|sha256|rsa)\b.*-verify|\bopenssl\s+(cms|smime)\s+-verify|\bopenssl\s+(dgst|pkeyutl)\b.*-(prverify|verify)|\bgpgv?2?\s.*--verify|\bgpgv\s|\busign\s+(-\w\s+)*-V|\bsignify(-openbsd)?\s+(-\w+\s+)*-\w*V|\bminisign\s+(-\w+\s+)*-\w*V|\bcosign\s+verify|\bssh-keygen\s+.*-Y\s+(verify|check)|\bucert\s+-\w*V|\brauc\s+install|\bswupdate\s.*-k\s|\bverify[_-]?(sig|signature|image|firmware)\w*`)
+	sumCheck   = search.Lazy(`\b(md5sum|sha\d*sum|cksum|crc32|shasum|b2sum|md5)\b|\bopenssl\s+(dgst\s+-)?(md5|sha\d+)\b`)
+	versions   = search.Lazy(`\s-(gt|lt|ge|le)\s|\s\\?[<>]\s|sort\s+(-\w+\s+)*-\w*V|--compare-versions|compare-versions|vercmp|version_(gt|lt|ge|le)`)
+	versionish = search.Lazy(`(?i)ver(s|$|[^a-z])|version|release|build|revision|rollback|downgrade`)
+	stops      = search.Lazy(`\|\|\s*(exit|return|die|fail|abort|error|fatal|\{|\(|goto|\w*(fail|err|abort|die)\w*)|&&|^if\s|\bif\s+!|^while\s`)
+	stopsNext  = search.Lazy(`\$\?\s*"?\s*(-ne|-eq|!=|=|==)|^\[?\[?.*\$\?|^(rc|ret|result|status)=\$\?`)
+	usbPath    = search.Lazy(`/mnt/(usb|sd|udisk|disk|stick|removable|flash)|/media/|/run/media|/var/(run/)?usb|/tmp/usb|\$\{?(MDEV|DEVNAME|USB\w*|usb\w*)`)
+	usbMount   = search.Lazy(`\bmount\s[^;|&]*(/dev/(sd|\$|mmcblk1)|\$\{?(MDEV|DEVNAME))`)
+	setE       = search.Lazy(`^set\s+-\w*e|^#!.*sh\s+-\w*e`)
+	literalVar = search.Lazy(`^(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=["']?([^"'$` + "`" + `;]*)["']?`)
+	anyVar     = search.Lazy(`\$\{?([A-Za-z_]\w*)\}?`)
 )
 
 // readUpdater reads a shell script as an updater.
@@ -88,7 +89,7 @@ func readUpdater(text string) updater {
 	return u
 }
 
-var printed = regexp.MustCompile(`^(echo|printf|logger|log|print|msg|info|warn|die|err)\s[^|>` + "`" + `]*$`)
+var printed = search.Lazy(`^(echo|printf|logger|log|print|msg|info|warn|die|err)\s[^|>` + "`" + `]*$`)
 
 // expand replaces the variables whose value is known.
 func expand(line string, vars map[string]string) string {
@@ -168,7 +169,7 @@ func (u *updater) installs(st statement, full string, unpacked int) {
 	}
 }
 
-var fileWord = regexp.MustCompile(`[\w$][\w.${}-]{3,}`)
+var fileWord = search.Lazy(`[\w$][\w.${}-]{3,}`)
 
 // names reports whether a statement speaks of a file that the fetch named.
 func (u *updater) names(line string) bool {

@@ -3,10 +3,10 @@ package firmware
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // updates states the ways in which the device's software is replaced.
@@ -131,7 +131,7 @@ func schemeOf(old, url string) string {
 	return m[1]
 }
 
-var quotedValue = regexp.MustCompile(`[=:]\s*"?([^";]*)"?`)
+var quotedValue = search.Lazy(`[=:]\s*"?([^";]*)"?`)
 
 // valueOf returns what stands behind = or : of a line.
 func valueOf(line string) string {
@@ -178,8 +178,8 @@ func updateSWUpdate(r *Root) *fact.Update {
 }
 
 var (
-	swupdateKey = regexp.MustCompile(`(^|[\s"'])(-k|--key)[\s=]+\S`)
-	swupdateOld = regexp.MustCompile(`(^|[\s"'])(-N|--no-downgrading)[\s=]+\S`)
+	swupdateKey = search.Lazy(`(^|[\s"'])(-k|--key)[\s=]+\S`)
+	swupdateOld = search.Lazy(`(^|[\s"'])(-N|--no-downgrading)[\s=]+\S`)
 )
 
 // updateRAUC: RAUC installs nothing that is not signed (RAUC manual, security).
@@ -270,10 +270,10 @@ func updateOpkg(r *Root) *fact.Update {
 }
 
 var (
-	aptTrusted  = regexp.MustCompile(`(?i)\btrusted\s*=\s*yes\b|^Trusted:\s*yes`)
-	aptInsecure = regexp.MustCompile(`(?i)(AllowUnauthenticated|AllowInsecureRepositories|AllowWeakRepositories)"?\s+"?(true|yes|1)`)
-	aptNoPeer   = regexp.MustCompile(`(?i)Verify-(Peer|Host)"?\s+"?(false|no|0)`)
-	aptPeriodic = regexp.MustCompile(`(?i)APT::Periodic::Unattended-Upgrade"?\s+"?[1-9]`)
+	aptTrusted  = search.Lazy(`(?i)\btrusted\s*=\s*yes\b|^Trusted:\s*yes`)
+	aptInsecure = search.Lazy(`(?i)(AllowUnauthenticated|AllowInsecureRepositories|AllowWeakRepositories)"?\s+"?(true|yes|1)`)
+	aptNoPeer   = search.Lazy(`(?i)Verify-(Peer|Host)"?\s+"?(false|no|0)`)
+	aptPeriodic = search.Lazy(`(?i)APT::Periodic::Unattended-Upgrade"?\s+"?[1-9]`)
 )
 
 func updateAPT(r *Root) *fact.Update {
@@ -452,7 +452,7 @@ func updateOSTree(r *Root) *fact.Update {
 }
 
 // uploadName tells directories that are meant for new firmware.
-var uploadName = regexp.MustCompile(`(?i)(firmware|/fw|update|upgrade)`)
+var uploadName = search.Lazy(`(?i)(firmware|/fw|update|upgrade)`)
 
 // updateUpload finds a directory for new firmware that a server of files lets clients
 // write to.

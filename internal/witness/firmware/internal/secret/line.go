@@ -1,8 +1,9 @@
 package secret
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Style is how a line is read.
@@ -21,34 +22,34 @@ const (
 const ending = `(?:password|passwd|passphrase|passwort|pwd|pass|psk|secret|secret_?key|api_?key|access_?key|auth_?key|encryption_?key|auth_?token|access_?token|api_?token|bot_?token|private_?token)`
 
 var (
-	assigned = regexp.MustCompile(`(?i)^[\s{,-]*(?:export\s+|set\s+|local\s+|readonly\s+|env:?\s+|Environment=\s*["']?)?["']?((?:[a-z0-9_.-]*[_.-])?[a-z0-9]*` + ending + `)["']?\s*(?::=|=>|=|:)\s*("[^"]*"|'[^']*'|[^\s"'][^\r\n]*)`)
-	inShell  = regexp.MustCompile(`(?i)(?:^|[\s;&|(])((?:[a-z0-9_]*_)?[a-z0-9]*` + ending + `)=("[^"]*"|'[^']*'|[^\s"';&|)]+)`)
-	inCode   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9_])["']?((?:[a-z0-9_.-]*[_.-])?[a-z0-9]*` + ending + `)["']?\]?\s*(?::=|=>|=|:)\s*("[^"]*"|'[^']*')`)
-	inLog    = regexp.MustCompile(`(?i)(?:^|[\s"',;{(&?])["']?((?:[a-z0-9_]*_)?(?:password|passwd|passphrase|pwd|psk))["']?\s?[=:]\s?("[^"]+"|'[^']+'|[^\s"',;&|)}]+)`)
-	uci      = regexp.MustCompile(`^\s*option\s+(\w*(?:password|passwd|passphrase|secret|psk|pass))\s+("[^"]*"|'[^']*'|\S+)\s*$`)
-	element  = regexp.MustCompile(`(?i)<([a-z:_-]*(?:password|passwd|passphrase|secret|apikey|api-key))>([^<>]+)</`)
-	attrib   = regexp.MustCompile(`(?i)\s((?:[a-z_-]*[_-])?(?:password|passwd|passphrase))="([^"<>]+)"`)
+	assigned = search.Lazy(`(?i)^[\s{,-]*(?:export\s+|set\s+|local\s+|readonly\s+|env:?\s+|Environment=\s*["']?)?["']?((?:[a-z0-9_.-]*[_.-])?[a-z0-9]*` + ending + `)["']?\s*(?::=|=>|=|:)\s*("[^"]*"|'[^']*'|[^\s"'][^\r\n]*)`)
+	inShell  = search.Lazy(`(?i)(?:^|[\s;&|(])((?:[a-z0-9_]*_)?[a-z0-9]*` + ending + `)=("[^"]*"|'[^']*'|[^\s"';&|)]+)`)
+	inCode   = search.Lazy(`(?i)(?:^|[^a-z0-9_])["']?((?:[a-z0-9_.-]*[_.-])?[a-z0-9]*` + ending + `)["']?\]?\s*(?::=|=>|=|:)\s*("[^"]*"|'[^']*')`)
+	inLog    = search.Lazy(`(?i)(?:^|[\s"',;{(&?])["']?((?:[a-z0-9_]*_)?(?:password|passwd|passphrase|pwd|psk))["']?\s?[=:]\s?("[^"]+"|'[^']+'|[^\s"',;&|)}]+)`)
+	uci      = search.Lazy(`^\s*option\s+(\w*(?:password|passwd|passphrase|secret|psk|pass))\s+("[^"]*"|'[^']*'|\S+)\s*$`)
+	element  = search.Lazy(`(?i)<([a-z:_-]*(?:password|passwd|passphrase|secret|apikey|api-key))>([^<>]+)</`)
+	attrib   = search.Lazy(`(?i)\s((?:[a-z_-]*[_-])?(?:password|passwd|passphrase))="([^"<>]+)"`)
 )
 
 // commands are what programs are given a password by.
 var commands = []struct {
 	what, opens string
-	re          *regexp.Regexp // groups: user (may be empty), value
-	sure        bool           // it is a secret wherever it stands
+	re          *search.Pattern // groups: user (may be empty), value
+	sure        bool            // it is a secret wherever it stands
 }{
-	{"password", "", regexp.MustCompile(`(?i)\b(?:user(?:name)?|uid|login)=([^,;\s"'=]+)[,;]\s*(?:[a-z_]+=[^,;\s"']*[,;]\s*)*(?:pass|password|passwd|pwd)=([^,;\s"'|&)]+)`), true},
-	{"password", "", regexp.MustCompile(`(?i)\b()(?:pass|password|passwd|pwd)=([^,;\s"'|&)]+)[,;]\s*(?:user(?:name)?|uid|login)=[^,;\s"']+`), true},
-	{"password", "ssh", regexp.MustCompile(`\bsshpass\s+()-p\s*["']?([^\s"']+)`), true},
-	{"password", "http", regexp.MustCompile(`\bcurl\s[^|;&]*?(?:\s-u|\s--user)[\s=]*["']?([^\s:"']+):([^\s"']+)`), true},
-	{"password", "http", regexp.MustCompile(`\b(?:wget|curl)\s[^|;&]*?()--(?:http-|ftp-|proxy-)?password[=\s]["']?([^\s"']+)`), true},
-	{"password", "mysql", regexp.MustCompile(`\bmysql(?:dump|admin|import)?\s[^|;&]*?-u\s*(\S+)[^|;&]*?\s-p([^\s"'-][^\s"']*)`), false},
-	{"password", "ftp", regexp.MustCompile(`\blftp\s[^|;&]*?-u\s*["']?([^,\s"']+),([^\s"']+)`), true},
-	{"password", "cifs", regexp.MustCompile(`\b(?:smbclient|rpcclient|smbget|smbmount)\s[^|;&]*?-U\s*["']?([^%\s"']+)%([^\s"']+)`), true},
-	{"password", "mqtt", regexp.MustCompile(`\bmosquitto_(?:pub|sub)\s[^|;&]*?()-P\s*["']?([^\s"']+)`), false},
-	{"password", "system", regexp.MustCompile(`\becho\s+(?:-[en]+\s+)?["']?([a-z_][a-z0-9_-]*):([^\s"'|]+)["']?\s*\|\s*(?:/usr/sbin/|/sbin/)?chpasswd`), true},
-	{"password", "openssl", regexp.MustCompile(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+pass:([^\s"']+)`), true},
-	{"password", "openssl", regexp.MustCompile(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+["']pass:([^\s"']+)["']`), true},
-	{"community", "snmp", regexp.MustCompile(`\bsnmp(?:set|get|walk|bulkwalk)\s[^|;&]*?()-c\s*["']?([^\s"']+)`), false},
+	{"password", "", search.Lazy(`(?i)\b(?:user(?:name)?|uid|login)=([^,;\s"'=]+)[,;]\s*(?:[a-z_]+=[^,;\s"']*[,;]\s*)*(?:pass|password|passwd|pwd)=([^,;\s"'|&)]+)`), true},
+	{"password", "", search.Lazy(`(?i)\b()(?:pass|password|passwd|pwd)=([^,;\s"'|&)]+)[,;]\s*(?:user(?:name)?|uid|login)=[^,;\s"']+`), true},
+	{"password", "ssh", search.Lazy(`\bsshpass\s+()-p\s*["']?([^\s"']+)`), true},
+	{"password", "http", search.Lazy(`\bcurl\s[^|;&]*?(?:\s-u|\s--user)[\s=]*["']?([^\s:"']+):([^\s"']+)`), true},
+	{"password", "http", search.Lazy(`\b(?:wget|curl)\s[^|;&]*?()--(?:http-|ftp-|proxy-)?password[=\s]["']?([^\s"']+)`), true},
+	{"password", "mysql", search.Lazy(`\bmysql(?:dump|admin|import)?\s[^|;&]*?-u\s*(\S+)[^|;&]*?\s-p([^\s"'-][^\s"']*)`), false},
+	{"password", "ftp", search.Lazy(`\blftp\s[^|;&]*?-u\s*["']?([^,\s"']+),([^\s"']+)`), true},
+	{"password", "cifs", search.Lazy(`\b(?:smbclient|rpcclient|smbget|smbmount)\s[^|;&]*?-U\s*["']?([^%\s"']+)%([^\s"']+)`), true},
+	{"password", "mqtt", search.Lazy(`\bmosquitto_(?:pub|sub)\s[^|;&]*?()-P\s*["']?([^\s"']+)`), false},
+	{"password", "system", search.Lazy(`\becho\s+(?:-[en]+\s+)?["']?([a-z_][a-z0-9_-]*):([^\s"'|]+)["']?\s*\|\s*(?:/usr/sbin/|/sbin/)?chpasswd`), true},
+	{"password", "openssl", search.Lazy(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+pass:([^\s"']+)`), true},
+	{"password", "openssl", search.Lazy(`\bopenssl\s[^|;&]*?()-pass(?:in|out)?\s+["']pass:([^\s"']+)["']`), true},
+	{"community", "snmp", search.Lazy(`\bsnmp(?:set|get|walk|bulkwalk)\s[^|;&]*?()-c\s*["']?([^\s"']+)`), false},
 }
 
 // Line returns the secrets of one line.
@@ -101,7 +102,7 @@ func Line(line string, style Style) []Secret {
 
 func patterns(style Style, line string) [][]int {
 	var out [][]int
-	collect := func(res ...*regexp.Regexp) {
+	collect := func(res ...*search.Pattern) {
 		for _, re := range res {
 			out = append(out, re.FindAllStringSubmatchIndex(line, 4)...)
 		}

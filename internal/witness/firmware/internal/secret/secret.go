@@ -8,8 +8,9 @@
 package secret
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/vesalius-project/vesalius/internal/search"
 )
 
 // Secret is a credential that was found. Value is for comparing and masking: it must not
@@ -181,7 +182,7 @@ func address(text string) (Secret, bool) {
 	return Secret{What: "connection-string", For: scheme, User: user, Value: value}, true
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+var hostName = search.Lazy(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
 // otherNames are users of nobody.
 var otherNames = set("user", "username", "usr", "login", "name", "foo", "joe", "john", "me", "you", "a", "u", "id", "test", "bob", "alice", "myuser", "someuser", "anonymous", "proxyuser", "dbuser", "uname", "scott")
