@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -14,9 +15,14 @@ import (
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
 
-// compiled is a rule that is ready to be asked.
+// compiled is a rule that can be asked.
 type compiled struct {
 	*Rule
+	plan func() (*plan, error) // made when the rule is first asked of a fact
+}
+
+// plan is what a rule is asked by.
+type plan struct {
 	when, evidence cel.Program
 	reads          []*field // of the asked fact, in the order of the expression
 	filters        []filter
@@ -47,6 +53,8 @@ func (f filter) met(v *value) bool {
 type compiler struct {
 	view *view
 	base *cel.Env
+
+	mu   sync.Mutex
 	envs map[fact.Kind]*cel.Env
 }
 
@@ -79,6 +87,8 @@ func (c *compiler) env(k fact.Kind) (*cel.Env, error) {
 	if k == fact.KindDevice {
 		return c.base, nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if e := c.envs[k]; e != nil {
 		return e, nil
 	}
@@ -94,43 +104,89 @@ func (c *compiler) env(k fact.Kind) (*cel.Env, error) {
 	return e, nil
 }
 
+// compile makes a rule ready. One that carries its checked expressions is planned when it
+// is first asked; of another the text is parsed and checked at once, so that its author
+// hears of what is wrong.
 func (c *compiler) compile(r *Rule) (*compiled, error) {
+	out := &compiled{Rule: r}
+	if r.Checked != nil {
+		out.plan = sync.OnceValues(func() (*plan, error) { return c.plan(r) })
+		return out, nil
+	}
+	p, err := c.plan(r)
+	if err != nil {
+		return nil, err
+	}
+	out.plan = func() (*plan, error) { return p, nil }
+	return out, nil
+}
+
+func (c *compiler) plan(r *Rule) (*plan, error) {
+	when, evidence, err := c.trees(r)
+	if err != nil {
+		return nil, err
+	}
 	env, err := c.env(r.Ask)
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: ask: %w", r.ID, err)
 	}
-	out := &compiled{Rule: r}
-	tree, program, err := expression(env, r.When, cel.BoolType)
-	if err != nil {
+	out := &plan{}
+	if out.when, err = env.Program(when, cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, fmt.Errorf("rule %q: when: %w", r.ID, err)
 	}
-	out.when = program
-	if r.Evidence != "" {
-		if _, out.evidence, err = expression(env, r.Evidence, cel.StringType); err != nil {
+	if evidence != nil {
+		if out.evidence, err = env.Program(evidence, cel.EvalOptions(cel.OptOptimize)); err != nil {
 			return nil, fmt.Errorf("rule %q: evidence: %w", r.ID, err)
 		}
 	}
 	if r.Ask != fact.KindDevice {
 		kind := c.view.of[r.Ask]
-		out.reads = reads(kind, tree)
-		out.filters = filters(kind, tree.NativeRep().Expr(), nil)
+		out.reads = reads(kind, when)
+		out.filters = filters(kind, when.NativeRep().Expr(), nil)
 	}
 	return out, nil
 }
 
-func expression(env *cel.Env, text string, want *cel.Type) (*cel.Ast, cel.Program, error) {
+// trees gives the checked expressions of a rule: those that it carries, else those of its
+// text. evidence is nil where it has none.
+func (c *compiler) trees(r *Rule) (when, evidence *cel.Ast, err error) {
+	if r.Checked != nil {
+		if when, err = r.Checked.tree(r.Checked.When); err != nil {
+			return nil, nil, fmt.Errorf("rule %q: when: %w", r.ID, err)
+		}
+		if r.Evidence == "" {
+			return when, nil, nil
+		}
+		if evidence, err = r.Checked.tree(r.Checked.Evidence); err != nil {
+			return nil, nil, fmt.Errorf("rule %q: evidence: %w", r.ID, err)
+		}
+		return when, evidence, nil
+	}
+	env, err := c.env(r.Ask)
+	if err != nil {
+		return nil, nil, fmt.Errorf("rule %q: ask: %w", r.ID, err)
+	}
+	if when, err = expression(env, r.When, cel.BoolType); err != nil {
+		return nil, nil, fmt.Errorf("rule %q: when: %w", r.ID, err)
+	}
+	if r.Evidence == "" {
+		return when, nil, nil
+	}
+	if evidence, err = expression(env, r.Evidence, cel.StringType); err != nil {
+		return nil, nil, fmt.Errorf("rule %q: evidence: %w", r.ID, err)
+	}
+	return when, evidence, nil
+}
+
+func expression(env *cel.Env, text string, want *cel.Type) (*cel.Ast, error) {
 	tree, issues := env.Compile(text)
 	if err := issues.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !tree.OutputType().IsExactType(want) {
-		return nil, nil, fmt.Errorf("it is a %s, not a %s", tree.OutputType(), want)
+		return nil, fmt.Errorf("it is a %s, not a %s", tree.OutputType(), want)
 	}
-	program, err := env.Program(tree, cel.EvalOptions(cel.OptOptimize))
-	if err != nil {
-		return nil, nil, err
-	}
-	return tree, program, nil
+	return tree, nil
 }
 
 // reads lists the fields of the asked fact that an expression reads.
@@ -232,14 +288,18 @@ func (s *scene) Parent() cel.Activation { return nil }
 // ask evaluates the rule. why is of unknown: the words of what was missing. A rule that
 // trips over odd values (an index past the end) has no answer either.
 func (c *compiled) ask(s *scene) (out Outcome, why []string) {
+	p, err := c.plan()
+	if err != nil {
+		return Unknown, []string{"the rule cannot be asked: " + err.Error()}
+	}
 	if s.fact != nil {
-		for _, f := range c.filters {
+		for _, f := range p.filters {
 			if !f.met(s.fact) {
 				return Good, nil
 			}
 		}
 	}
-	v, _, err := c.when.Eval(s)
+	v, _, err := p.when.Eval(s)
 	if err != nil {
 		return Unknown, []string{"the rule does not fit: " + err.Error()}
 	}
@@ -257,13 +317,17 @@ func (c *compiled) ask(s *scene) (out Outcome, why []string) {
 
 // saw says what the rule saw in a fact, by its own expression where it has one.
 func (c *compiled) saw(s *scene) string {
-	if c.evidence != nil {
-		if v, _, err := c.evidence.Eval(s); err == nil && text(v) != "" {
+	p, err := c.plan()
+	if err != nil {
+		return ""
+	}
+	if p.evidence != nil {
+		if v, _, err := p.evidence.Eval(s); err == nil && text(v) != "" {
 			return short(text(v))
 		}
 	}
 	if s.fact == nil {
 		return ""
 	}
-	return seen(c.reads, s.fact)
+	return seen(p.reads, s.fact)
 }

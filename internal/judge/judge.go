@@ -101,6 +101,10 @@ type Rule struct {
 	Remedy    []string            `yaml:"remedy" json:"remedy,omitzero"`
 	Human     string              `yaml:"human" json:"human,omitzero"` // why no mechanical fix, where Remedy is empty
 	Control   []string            `yaml:"control" json:"control,omitzero"`
+
+	// Checked spares [New] parsing and checking the expressions; nil where that was not
+	// done before. It must be of this text.
+	Checked *Checked `yaml:"-" json:"-"`
 }
 
 // Verdict is what a policy says of a device.
@@ -124,7 +128,7 @@ type Judge struct {
 	rules []*compiled
 }
 
-// New compiles rules. The error names the rule.
+// New compiles rules: at once those that are not yet [Checked]. The error names the rule.
 func New(rules []*Rule) (*Judge, error) {
 	w, err := newView()
 	if err != nil {

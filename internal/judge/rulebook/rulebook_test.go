@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -10,11 +11,16 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
 )
 
 var update = flag.Bool("update", false, "write doc/rules.md")
+
+// files are the rule files.
+var files = os.DirFS(".")
 
 // TestRules holds that every rule compiles, is complete, and answers its own tests.
 func TestRules(t *testing.T) {
@@ -90,7 +96,7 @@ func TestLoadDirRefuses(t *testing.T) {
 // TestDocCurrent holds that doc/rules.md is current: go test ./internal/judge/rulebook -update.
 func TestDocCurrent(t *testing.T) {
 	t.Parallel()
-	rules, err := Load()
+	rules, err := LoadDir(files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +115,62 @@ func TestDocCurrent(t *testing.T) {
 	}
 	if !bytes.Equal(old, b.Bytes()) {
 		t.Error("doc/rules.md is not current: go test ./internal/judge/rulebook -update")
+	}
+}
+
+// TestCompiledCurrent holds that rules.json is what the rule files say.
+func TestCompiledCurrent(t *testing.T) {
+	t.Parallel()
+	want, err := LoadDir(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := judge.Check(want); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		var lines []string // one for each rule: a change shows
+		for _, r := range want {
+			b, err := json.Marshal(carried{*r, r.Checked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(b))
+		}
+		if err := os.WriteFile("rules.json", []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return // the program that runs now still carries the old one
+	}
+	have, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, have); d != "" {
+		t.Errorf("rules.json is not current: go test ./internal/judge/rulebook -run Current -update: %.2000s", d)
+	}
+}
+
+// TestCarriedAnswersAlike holds that the rules which the program carries answer a large
+// device as the rule files do.
+func TestCarriedAnswersAlike(t *testing.T) {
+	t.Parallel()
+	var answers [2][]judge.Finding
+	for i, load := range []func() ([]*judge.Rule, error){Load, func() ([]*judge.Rule, error) { return LoadDir(files) }} {
+		rules, err := load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := judge.New(rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answers[i], err = j.Judge(large()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(answers[1], answers[0]); d != "" {
+		t.Errorf("the rules that the program carries answer otherwise: %.2000s", d)
 	}
 }
 

@@ -42,14 +42,14 @@ const (
 type Choice []choice
 
 type choice struct {
-	when []condition
-	is   string
+	When []condition
+	Is   string
 }
 
 // UnmarshalYAML reads a bare value or a list of conditions.
 func (c *Choice) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode {
-		*c = Choice{{is: n.Value}}
+		*c = Choice{{Is: n.Value}}
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
@@ -59,13 +59,13 @@ func (c *Choice) UnmarshalYAML(n *yaml.Node) error {
 		if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
 			return fmt.Errorf("line %d: a choice has one condition", item.Line)
 		}
-		line := choice{is: item.Content[1].Value}
+		line := choice{Is: item.Content[1].Value}
 		if text := item.Content[0].Value; text != "else" {
 			when, err := parseConditions(text)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", item.Line, err)
 			}
-			line.when = when
+			line.When = when
 		}
 		*c = append(*c, line)
 	}
@@ -73,7 +73,7 @@ func (c *Choice) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // condition is one comparison.
-type condition struct{ key, op, value string }
+type condition struct{ Key, Op, Value string }
 
 // conditions is a list of which all must hold, written as text in YAML.
 type conditions []condition
@@ -139,12 +139,12 @@ type view struct {
 // cannot be decided.
 func (v view) choose(c Choice) (string, bool) {
 	for _, line := range c {
-		switch v.all(line.when) {
+		switch v.all(line.When) {
 		case yes:
-			if key, ok := strings.CutPrefix(line.is, "$"); ok {
+			if key, ok := strings.CutPrefix(line.Is, "$"); ok {
 				return v.value(key)
 			}
-			return line.is, true
+			return line.Is, true
 		case unknown:
 			return "", false
 		case no:
@@ -176,63 +176,63 @@ func decide(b bool) truth {
 }
 
 func (v view) holds(c condition) truth {
-	switch c.op {
+	switch c.Op {
 	case "some", "none":
-		found := slices.ContainsFunc(v.r.res.Settings, func(s Setting) bool { return s.Key == c.key && said(s) })
+		found := slices.ContainsFunc(v.r.res.Settings, func(s Setting) bool { return s.Key == c.Key && said(s) })
 		if !found && len(v.r.res.Missing) > 0 {
 			return unknown
 		}
-		return decide(found == (c.op == "some"))
+		return decide(found == (c.Op == "some"))
 	case "set", "unset":
-		s, ok := v.find(c.key)
+		s, ok := v.find(c.Key)
 		found := ok && said(s)
 		if !found && len(v.r.res.Missing) > 0 {
 			return unknown
 		}
-		return decide(found == (c.op == "set"))
+		return decide(found == (c.Op == "set"))
 	}
-	if many, op, ok := strings.Cut(c.op, " "); ok {
+	if many, op, ok := strings.Cut(c.Op, " "); ok {
 		return v.any(many, op, c)
 	}
-	value, ok := v.value(c.key)
+	value, ok := v.value(c.Key)
 	if !ok {
 		return unknown
 	}
-	switch c.op {
+	switch c.Op {
 	case "==":
-		return decide(strings.EqualFold(value, c.value))
+		return decide(strings.EqualFold(value, c.Value))
 	case "!=":
-		return decide(!strings.EqualFold(value, c.value))
+		return decide(!strings.EqualFold(value, c.Value))
 	case "has", "lacks":
-		return decide(has(value, c.value) == (c.op == "has"))
+		return decide(has(value, c.Value) == (c.Op == "has"))
 	}
 	less := false
-	if c.key == "version" {
-		less = compare(value, c.value) < 0
+	if c.Key == "version" {
+		less = compare(value, c.Value) < 0
 	} else {
 		if value == "" {
 			return no
 		}
 		a, err := strconv.Atoi(value)
-		b, err2 := strconv.Atoi(c.value)
+		b, err2 := strconv.Atoi(c.Value)
 		if err != nil || err2 != nil {
 			return unknown
 		}
 		less = a < b
 	}
-	return decide(less == (c.op == "<"))
+	return decide(less == (c.Op == "<"))
 }
 
 // any answers whether one of many values has, or lacks, the words.
 func (v view) any(many, op string, c condition) truth {
 	for _, s := range v.r.res.Settings {
-		if !said(s) || many == "any" && s.Key != c.key || many == "in" && c.key != "*" && s.Scope != c.key {
+		if !said(s) || many == "any" && s.Key != c.Key || many == "in" && c.Key != "*" && s.Scope != c.Key {
 			continue
 		}
 		if s.Open {
 			return unknown
 		}
-		if has(s.Value, c.value) == (op == "has") {
+		if has(s.Value, c.Value) == (op == "has") {
 			return yes
 		}
 	}

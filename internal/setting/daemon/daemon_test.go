@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 func load(t testing.TB) []*Daemon {
 	t.Helper()
-	all, err := Load()
+	all, err := LoadDir(os.DirFS("."))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -97,4 +98,60 @@ func (o *Offer) derives() []string {
 		out = append(out, "listens")
 	}
 	return out
+}
+
+// TestCurrentCompiled holds that daemons.json is what the descriptions say.
+func TestCurrentCompiled(t *testing.T) {
+	t.Parallel()
+	want := load(t)
+	for _, d := range want {
+		d.name, d.Tests = "", nil
+	}
+	if *update {
+		var lines []string // one for each daemon: a change shows
+		for _, d := range want {
+			b, err := json.Marshal(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var fields map[string]any
+			if err := json.Unmarshal(b, &fields); err != nil {
+				t.Fatal(err)
+			}
+			if b, err = json.Marshal(lean(fields)); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(b))
+		}
+		if err := os.WriteFile("daemons.json", []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return // the program that runs now still carries the old one
+	}
+	have, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, have, cmp.AllowUnexported(Daemon{})); d != "" {
+		t.Errorf("daemons.json is not current: go test ./internal/setting/daemon -run Current -update: %.2000s", d)
+	}
+}
+
+// lean leaves out what is zero.
+func lean(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			if x = lean(x); x == nil || x == "" || x == false || x == 0.0 {
+				delete(v, k)
+			} else if m, ok := x.(map[string]any); ok && len(m) == 0 && k == "Syntax" {
+				delete(v, k)
+			}
+		}
+	case []any:
+		for _, x := range v {
+			lean(x)
+		}
+	}
+	return v
 }

@@ -57,8 +57,8 @@ type Service struct {
 func (o *Offer) check() error {
 	for _, c := range []Choice{o.Listens, o.Reachable, o.Encrypted, o.Authenticated, o.Anonymous, o.Shell, o.Writable} {
 		for _, line := range c {
-			if !slices.Contains([]string{"yes", "no", "unknown"}, line.is) {
-				return fmt.Errorf("choice %q is neither yes nor no", line.is)
+			if !slices.Contains([]string{"yes", "no", "unknown"}, line.Is) {
+				return fmt.Errorf("choice %q is neither yes nor no", line.Is)
 			}
 		}
 	}
@@ -73,8 +73,8 @@ func (o *Offer) keys() []string {
 	}
 	add := func(list []condition) {
 		for _, c := range list {
-			if !slices.Contains([]string{"it", "port", "version", "program", "applet"}, c.key) && !strings.HasPrefix(c.op, "in ") {
-				out = append(out, c.key)
+			if !slices.Contains([]string{"it", "port", "version", "program", "applet"}, c.Key) && !strings.HasPrefix(c.Op, "in ") {
+				out = append(out, c.Key)
 			}
 		}
 	}
@@ -84,8 +84,8 @@ func (o *Offer) keys() []string {
 		o.Anonymous, o.Shell, o.Writable, o.User,
 	} {
 		for _, line := range c {
-			add(line.when)
-			if key, ok := strings.CutPrefix(line.is, "$"); ok {
+			add(line.When)
+			if key, ok := strings.CutPrefix(line.Is, "$"); ok {
 				out = append(out, key)
 			}
 		}
