@@ -59,22 +59,48 @@ const (
 // Store reads segments. It is safe for concurrent use; a nil Store knows nothing.
 type Store struct {
 	index map[Key]place
+	held  int64 // bytes of segments that may be read as a whole
 
 	mu    sync.Mutex
 	fresh map[Key][]byte // what this run learned
 }
 
 type place struct {
-	r    io.ReaderAt
+	*source
 	off  int64
 	size uint32
 	sum  uint32
 }
 
+// source is an open segment. A small one is read as a whole when its first value is asked
+// for: a scan asks for thousands.
+type source struct {
+	r     io.ReaderAt
+	whole func() []byte // nil where it is not held
+}
+
+const (
+	wholeAtMost = 16 << 20 // of one segment that is read as a whole
+	heldAtMost  = 64 << 20 // of all of them
+)
+
+// read returns a value. It may be a part of the segment that is held.
+func (p place) read() ([]byte, error) {
+	if p.whole != nil {
+		if b := p.whole(); p.off <= int64(len(b)) && int64(p.size) <= int64(len(b))-p.off {
+			return b[p.off : p.off+int64(p.size) : p.off+int64(p.size)], nil
+		}
+		return nil, io.ErrUnexpectedEOF
+	}
+	v := make([]byte, p.size)
+	_, err := p.r.ReadAt(v, p.off)
+	return v, err
+}
+
 // Open makes a store of segments. Later ones win; those that are damaged are passed by.
 func Open(segments []*os.File) *Store {
 	s := &Store{index: map[Key]place{}, fresh: map[Key][]byte{}}
-	for _, f := range segments {
+	for _, f := range slices.Backward(segments) { // the latest are the likeliest to be asked
 		_ = s.load(f)
 	}
 	return s
@@ -97,14 +123,30 @@ func (s *Store) load(f *os.File) error {
 	if want := checksum(head, entries); !bytes.Equal(sum, want[:]) {
 		return errors.New("checksum")
 	}
+	src := s.source(f)
 	for ; len(entries) > 0; entries = entries[entrySize:] {
-		p := place{f, int64(binary.BigEndian.Uint64(entries[sha256.Size:])), binary.BigEndian.Uint32(entries[sha256.Size+8:]), binary.BigEndian.Uint32(entries[sha256.Size+12:])}
+		p := place{src, int64(binary.BigEndian.Uint64(entries[sha256.Size:])), binary.BigEndian.Uint32(entries[sha256.Size+8:]), binary.BigEndian.Uint32(entries[sha256.Size+12:])}
 		if p.off < 0 || p.size > maxValue {
 			return errors.New("entry out of bounds")
 		}
 		s.index[Key(entries)] = p
 	}
 	return nil
+}
+
+func (s *Store) source(f *os.File) *source {
+	src := &source{r: f}
+	info, err := f.Stat()
+	if err != nil || info.Size() > wholeAtMost || s.held+info.Size() > heldAtMost {
+		return src
+	}
+	s.held += info.Size()
+	src.whole = sync.OnceValue(func() []byte {
+		b := make([]byte, info.Size())
+		n, _ := f.ReadAt(b, 0)
+		return b[:n] // what is missing is a damaged value
+	})
+	return src
 }
 
 func checksum(head, entries []byte) [sha256.Size]byte {
@@ -114,14 +156,14 @@ func checksum(head, entries []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Get returns the value of a key, and whether it is known.
+// Get returns the value of a key, and whether it is known. The caller does not change it.
 func (s *Store) Get(k Key) ([]byte, bool) {
 	if s == nil {
 		return nil, false
 	}
 	if p, ok := s.index[k]; ok {
-		v := make([]byte, p.size)
-		if _, err := p.r.ReadAt(v, p.off); err != nil || crc32.Checksum(v, castagnoli) != p.sum {
+		v, err := p.read()
+		if err != nil || crc32.Checksum(v, castagnoli) != p.sum {
 			return nil, false
 		}
 		return v, true

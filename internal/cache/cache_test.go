@@ -109,3 +109,24 @@ func TestCacheDamaged(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// TestCacheLarge holds that a segment too large to be held is read value by value.
+func TestCacheLarge(t *testing.T) {
+	t.Parallel()
+	d := Dir{Path: filepath.Join(t.TempDir(), "c"), MaxBytes: 1 << 30, MaxFiles: 2}
+	s := open(t, d)
+	large := bytes.Repeat([]byte("x"), wholeAtMost)
+	s.Put(KeyOf("large"), large)
+	s.Put(KeyOf("small"), []byte("y"))
+	add(t, d, s)
+	s = open(t, d)
+	if s.held != 0 {
+		t.Errorf("%d bytes are held of a segment of more than %d", s.held, wholeAtMost)
+	}
+	if v, ok := s.Get(KeyOf("large")); !ok || !bytes.Equal(v, large) {
+		t.Errorf("large: %d bytes, %v", len(v), ok)
+	}
+	if v, ok := s.Get(KeyOf("small")); !ok || string(v) != "y" {
+		t.Errorf("small: %q, %v", v, ok)
+	}
+}

@@ -300,6 +300,16 @@ func (s *Set) Merge(t *Set) {
 	}
 }
 
+// Clip returns the set with lists that grow apart from those of s.
+func (s Set) Clip() Set {
+	v := reflect.ValueOf(&s).Elem()
+	for i := range v.NumField() {
+		list := v.Field(i)
+		list.Set(list.Slice3(0, list.Len(), list.Len()))
+	}
+	return s
+}
+
 // Len counts the facts.
 func (s *Set) Len() int {
 	n := 0

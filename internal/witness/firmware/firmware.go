@@ -5,7 +5,7 @@
 // itself: a [Trace] keeps what its bytes show, whatever its name (digest, type, hardening,
 // keys, secrets, addresses, component evidence, small texts). Traces depend on the content
 // alone, so they can be cached. Then the inspectors see each root file system as a whole,
-// [Root], and state facts: one inspector a file, all in one list.
+// [Root], and state facts: one inspector a file, all in one list of stages.
 //
 // Nothing of the image is executed, and no rule is known here: what is bad is for the
 // rulebook to say. Secrets are masked before they enter a fact.
@@ -14,6 +14,8 @@ package firmware
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
@@ -68,31 +70,40 @@ type inspector struct {
 	look  func(r *Root)
 }
 
-// inspectors, in the order in which they run: later ones may read the facts of earlier
-// ones through Root.Facts.
-var inspectors = []inspector{
-	accounts,
-	components,
-	keys,
-	certificates,
-	device,
-	services,
-	guards,
-	mounts,
-	interfaces,
-	destinations,
-	pam,
-	secrets,
-	sudo,
-	settings,
-	executables, // after what states services
-	scripts,
-	updates,
-	boot,
-	kernel,
-	files,
-	data,
-	endpoints,
+// stages are the inspectors in the order in which they run. Those of one stage run side
+// by side and do not see each other's facts; those of later stages read the facts of
+// earlier ones through Root.Facts.
+var stages = [][]inspector{
+	{
+		accounts,
+		components,
+		device,
+		services,
+		guards,
+		mounts,
+		interfaces,
+		secrets,
+		scripts,
+		updates,
+		boot,
+		files,
+		data,
+	},
+	{
+		keys,         // accounts
+		destinations, // mounts, services
+		pam,          // accounts
+	},
+	{
+		certificates, // keys
+		sudo,         // accounts, which it completes
+		settings,     // services, which it completes, and components
+	},
+	{
+		executables, // services
+		kernel,      // the boot chain
+		endpoints,   // services and scripts
+	},
 }
 
 // Examine opens the input and states the facts that are in it.
@@ -117,11 +128,11 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	for _, r := range res.Roots {
 		r.whole = all
 		r.source, r.budget, r.options = source, o.Image.Budget, o
-		for _, i := range inspectors {
+		for _, stage := range stages {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			i.look(r)
+			r.run(stage, o.Image.Workers)
 		}
 		res.Facts.Merge(&r.Facts)
 	}
@@ -131,12 +142,45 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	return res, nil
 }
 
+// run lets the inspectors of a stage look at the root side by side, each with a view of
+// its own, and takes what they stated in their order.
+func (r *Root) run(stage []inspector, workers int) {
+	views := make([]*Root, len(stage))
+	for i := range views {
+		v := *r
+		v.Facts, v.blind, v.services = r.Facts.Clip(), nil, nil
+		views[i] = &v
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(max(workers, 1), len(stage)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(stage)); i = next.Add(1) - 1 {
+				stage[i].look(views[i])
+			}
+		})
+	}
+	wait.Wait()
+	before := r.Facts
+	for _, v := range views {
+		for _, k := range fact.Kinds() {
+			r.Facts.Add(v.Facts.Of(k)[len(before.Of(k)):]...)
+		}
+		if v.services != nil {
+			r.Facts.Service = v.services
+		}
+		for k, b := range v.blind {
+			r.Blind(k, b.level, b.why)
+		}
+	}
+}
+
 // coverage says for each root and kind how well the inspectors could see.
 func coverage(source fact.Source, roots []*Root, gaps []fact.Gap) []fact.Coverage {
 	var out []fact.Coverage
 	for _, r := range roots {
 		for _, k := range fact.Kinds() {
-			if !slices.ContainsFunc(inspectors, func(i inspector) bool { return slices.Contains(i.kinds, k) }) {
+			if !slices.ContainsFunc(slices.Concat(stages...), func(i inspector) bool { return slices.Contains(i.kinds, k) }) {
 				continue
 			}
 			c := fact.Coverage{Source: source, Root: r.Role, Kind: k, Level: "full"}

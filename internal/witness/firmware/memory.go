@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"sync/atomic"
 
@@ -35,14 +36,51 @@ func (m *memory) trace(digest string) *Trace {
 		return nil
 	}
 	if v, ok := m.store.Get(m.byContent(digest)); ok {
-		t := new(Trace)
-		if json.Unmarshal(v, t) == nil && t.SHA256 == digest {
+		if t := unpack(v); t != nil && t.SHA256 == digest {
 			m.hits.Add(1)
 			return t
 		}
 	}
 	m.misses.Add(1)
 	return nil
+}
+
+// pack writes a trace as a value of the cache: the length of its JSON, that, and the text
+// as it is, which is most of it.
+func pack(t *Trace) ([]byte, error) {
+	lean := *t
+	lean.Text = nil
+	b, err := json.Marshal(&lean)
+	if err != nil {
+		return nil, err
+	}
+	v := binary.BigEndian.AppendUint32(nil, uint32(len(b)))
+	v = append(v, b...)
+	if t.Text != nil {
+		v = append(append(v, textFollows), *t.Text...)
+	}
+	return v, nil
+}
+
+// textFollows stands before the text of a trace, which may be empty.
+const textFollows = 't'
+
+// unpack reads what pack wrote; nil where it is something else.
+func unpack(v []byte) *Trace {
+	if len(v) < 4 {
+		return nil
+	}
+	n := binary.BigEndian.Uint32(v)
+	v = v[4:]
+	t := new(Trace)
+	if uint64(n) > uint64(len(v)) || json.Unmarshal(v[:n], t) != nil {
+		return nil
+	}
+	if v = v[n:]; len(v) > 0 {
+		text := string(v[1:])
+		t.Text = &text
+	}
+	return t
 }
 
 // Skip is part of image.Skipper: contents whose compressed bytes are known are not read.
@@ -53,8 +91,7 @@ func (c *collector) Skip(l *image.Layer, nodes []*image.Node, extent [32]byte) b
 	}
 	if v, ok := m.store.Get(m.byExtent(l, extent)); ok {
 		if w, ok := m.store.Get(m.byContent(string(v))); ok {
-			t := new(Trace)
-			if json.Unmarshal(w, t) == nil && t.SHA256 == string(v) && t.Size == nodes[0].Size {
+			if t := unpack(w); t != nil && t.SHA256 == string(v) && t.Size == nodes[0].Size {
 				m.hits.Add(1)
 				c.mu.Lock()
 				defer c.mu.Unlock()
@@ -97,7 +134,7 @@ func (c *collector) remember(im *image.Image) {
 			if !done[t.SHA256] && (t.Text != nil || t.Type != "text" && t.Type != "script" || t.Size > MaxText || seldom(n.Path)) {
 				done[t.SHA256] = true
 				if k := m.byContent(t.SHA256); !m.store.Knows(k) {
-					if v, err := json.Marshal(t); err == nil {
+					if v, err := pack(t); err == nil {
 						m.store.Put(k, v)
 					}
 				}

@@ -16,18 +16,16 @@ type owners struct {
 	official bool              // the database is a distribution's whose packages are not the maker's
 }
 
-// owners returns who brought the files of the root.
-func (r *Root) owners() *owners {
-	if r.owned == nil {
-		r.owned = &owners{paths: map[string]string{}, foreign: map[string]bool{}, complete: true}
-		r.owned.dpkg(r)
-		r.owned.opkg(r)
-		r.owned.apk(r)
-		if r.Lookup("/var/lib/rpm") != nil || r.Lookup("/usr/lib/sysimage/rpm") != nil {
-			r.owned.database, r.owned.complete = true, false
-		}
+// readOwners says who brought the files of a root.
+func readOwners(r *Root) *owners {
+	o := &owners{paths: map[string]string{}, foreign: map[string]bool{}, complete: true}
+	o.dpkg(r)
+	o.opkg(r)
+	o.apk(r)
+	if r.Lookup("/var/lib/rpm") != nil || r.Lookup("/usr/lib/sysimage/rpm") != nil {
+		o.database, o.complete = true, false
 	}
-	return r.owned
+	return o
 }
 
 // databaseMost is how much of one file of a package database is read.

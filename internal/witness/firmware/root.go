@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/fact"
@@ -30,9 +31,14 @@ type Root struct {
 	budget  *budget.Budget
 	options Options
 	blind   map[fact.Kind]blind
-	owned   *owners     // by packages; made when first asked for
-	starts  *startChain // what starts it; made when first asked for
-	whole   *whole      // the image that it is part of
+	whole   *whole // the image that it is part of
+
+	self     *Root           // the root itself, of which an inspector is given a view
+	services []*fact.Service // of a view: takes the place of the root's services
+
+	// Made when first asked for.
+	owners func() *owners     // by packages
+	chain  func() *startChain // what starts it
 }
 
 // File is one entry of a root.
@@ -211,6 +217,9 @@ func newRoot(role string, l *image.Layer, files []*File) *Root {
 	if l == nil {
 		r.layers = nil
 	}
+	r.self = r
+	r.owners = sync.OnceValue(func() *owners { return readOwners(r) })
+	r.chain = sync.OnceValue(func() *startChain { return readChain(r) })
 	for _, f := range files {
 		r.files[f.Path] = f
 	}

@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // Run it with -update to write that anew, and read the difference.
 func TestInspectors(t *testing.T) {
 	t.Parallel()
-	for _, i := range inspectors {
+	for _, i := range slices.Concat(stages...) {
 		t.Run(i.name, func(t *testing.T) {
 			t.Parallel()
 			samples, err := filepath.Glob("testdata/" + i.name + "/*.txtar")
@@ -65,7 +65,7 @@ func rootOf(t testing.TB, sample string) *Root {
 
 func allInspectors() []string {
 	var names []string
-	for _, i := range inspectors {
+	for _, i := range slices.Concat(stages...) {
 		names = append(names, i.name)
 	}
 	return names
@@ -93,9 +93,9 @@ func rootWith(t testing.TB, sample string, names ...string) *Root {
 
 // inspect runs the named inspectors, in their order.
 func inspect(r *Root, names []string) {
-	for _, i := range inspectors {
+	for _, i := range slices.Concat(stages...) {
 		if slices.Contains(names, i.name) {
-			i.look(r)
+			r.run([]inspector{i}, 1)
 		}
 	}
 	r.Facts.Sort()

@@ -89,16 +89,13 @@ func asRoot(started string) by {
 	return by{start: "boot", started: started, user: fact.Say("root")}
 }
 
-// chain returns the start chain of the root; it is read once.
-func (r *Root) chain() *startChain {
-	if r.starts == nil {
-		c := &startChain{root: r, reached: map[string]by{}, walked: map[string]int{}, units: map[string]*unit{}, steps: launchesAtMost}
-		r.starts = c
-		if r.runs() {
-			c.read()
-		}
+// readChain reads the start chain of a root.
+func readChain(r *Root) *startChain {
+	c := &startChain{root: r, reached: map[string]by{}, walked: map[string]int{}, units: map[string]*unit{}, steps: launchesAtMost}
+	if r.runs() {
+		c.read()
 	}
-	return r.starts
+	return c
 }
 
 // runs reports whether a root is one that something boots or runs.

@@ -54,7 +54,7 @@ func lookSettings(r *Root) {
 			started[d.Subject]++
 		}
 	}
-	var services []*fact.Service
+	services := []*fact.Service{}
 	done := map[string]bool{}
 	for _, v := range r.Facts.Service {
 		d := subject(v)
@@ -80,7 +80,7 @@ func lookSettings(r *Root) {
 		}
 		services = append(services, completeService(v, res)...)
 	}
-	r.Facts.Service = services
+	r.services = services
 	for _, d := range all {
 		if started[d.Subject] == 0 {
 			s.idle(d)

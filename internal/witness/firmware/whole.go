@@ -21,11 +21,11 @@ func (r *Root) main() bool {
 	for _, role := range []string{"system", "loose"} {
 		for _, o := range r.whole.roots {
 			if o.Role == role {
-				return o == r
+				return o == r.self
 			}
 		}
 	}
-	return len(r.whole.roots) > 0 && r.whole.roots[0] == r
+	return len(r.whole.roots) > 0 && r.whole.roots[0] == r.self
 }
 
 // beside lists the roots whose files may boot a system: itself, what lies loose, and the
@@ -36,7 +36,7 @@ func (r *Root) beside() []*Root {
 		return out
 	}
 	for _, o := range r.whole.roots {
-		if o != r && (o.Layer == nil || packageFile(o.Layer) == "") && (o.Role == "loose" || o.Role == "initramfs" || len(o.Role) > 5 && o.Role[:5] == "data:") {
+		if o != r.self && (o.Layer == nil || packageFile(o.Layer) == "") && (o.Role == "loose" || o.Role == "initramfs" || len(o.Role) > 5 && o.Role[:5] == "data:") {
 			out = append(out, o)
 		}
 	}
