@@ -213,6 +213,7 @@ type column struct {
 	entries []entry
 	err     error
 
+	raw  sync.Pool // *[]byte, to read into
 	mu   sync.Mutex
 	kept map[int]*block
 	ring []int
@@ -304,8 +305,14 @@ func (c *column) block(i int) (*block, error) {
 }
 
 func (c *column) payload(e entry) (string, error) {
-	raw, err := readAt(c.r, e.offset, int64(e.stored))
-	if err != nil {
+	kept, _ := c.raw.Get().(*[]byte)
+	if kept == nil || cap(*kept) < int(e.stored) {
+		b := make([]byte, e.stored)
+		kept = &b
+	}
+	defer c.raw.Put(kept)
+	raw := (*kept)[:e.stored]
+	if err := readFull(c.r, raw, e.offset); err != nil {
 		return "", err
 	}
 	if crc32.Checksum(raw, castagnoli()) != e.sum {
@@ -335,11 +342,16 @@ func inflate(raw []byte, size int) (string, error) {
 
 func readAt(r io.ReaderAt, at, size int64) ([]byte, error) {
 	b := make([]byte, size)
-	if n, err := r.ReadAt(b, at); n < len(b) {
-		if err == nil || errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
+	return b, readFull(r, b, at)
+}
+
+func readFull(r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	if n == len(b) {
+		return nil
 	}
-	return b, nil
+	if err == nil || errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -18,6 +18,9 @@ type BuildOptions struct {
 	// Small compresses all of it: an index that is carried in a program. Without, what a
 	// lookup reads lies there uncompressed.
 	Small bool
+
+	// Chosen is for [Info.Chosen].
+	Chosen []YearInfo
 }
 
 // What a record may hold.

@@ -42,6 +42,11 @@ type Info struct {
 	Vulnerabilities int          `json:"vulnerabilities"` // that have a record other than EPSS
 	Products        int          `json:"products"`        // names of products
 	Years           []YearInfo   `json:"years"`
+
+	// Chosen is empty for an index that holds all that was read. For a selection (a
+	// snapshot) it says what was read: of each year how many vulnerabilities there were to
+	// choose from.
+	Chosen []YearInfo `json:"chosen,omitempty"`
 }
 
 // SourceInfo says what came from one source.
@@ -344,14 +349,26 @@ func (x *Index) find(id string) (place, error) {
 	}
 	d := b.reader(0)
 	for number := dir[i].first; d.b != ""; number++ {
-		e := &reader{b: d.bytes(d.n()), strs: d.strs, dict: true}
-		got := readID(e)
+		e := reader{b: d.bytes(d.n()), strs: d.strs, dict: true}
+		if want.year != 0 { // without making a string of each id
+			f := e
+			if uint64(want.year) != f.u() || uint64(want.number) != f.u() || f.err != nil {
+				if d.err != nil {
+					break
+				}
+				continue
+			}
+		}
+		got := readID(&e)
 		if d.err != nil || e.err != nil {
 			return place{}, fmt.Errorf("section facts: block %d: %w", i, errShort)
 		}
 		if keyOf(got) == want {
-			return place{got, number, e}, nil
+			return place{got, number, &reader{b: e.b, strs: e.strs, dict: true}}, nil
 		}
+	}
+	if d.err != nil {
+		return place{}, fmt.Errorf("section facts: block %d: %w", i, d.err)
 	}
 	return place{}, ErrUnknown
 }
@@ -420,6 +437,7 @@ func (c *column) from(start string) iter.Seq2[string, valueOr] {
 			yield("", valueOr{err: err})
 			return
 		}
+		var key []byte
 		first := max(0, sort.Search(len(dir), func(i int) bool { return dir[i].key > start })-1)
 		for i := first; i < len(dir); i++ {
 			b, err := c.block(i)
@@ -429,20 +447,19 @@ func (c *column) from(start string) iter.Seq2[string, valueOr] {
 			}
 			d := b.reader(0)
 			d.dict = false
-			key := ""
+			key = key[:0]
 			for d.b != "" {
-				same := int(d.u())
-				if same > len(key) || same < 0 {
+				if same := d.u(); same > uint64(len(key)) {
 					d.fail()
 				} else {
-					key = key[:same] + d.s()
+					key = append(key[:same], d.s()...)
 				}
 				value := d.s()
 				if d.err != nil {
 					yield("", valueOr{err: fmt.Errorf("section %s: block %d: %w", c.name, i, d.err)})
 					return
 				}
-				if key >= start && !yield(key, valueOr{value: value}) {
+				if string(key) >= start && !yield(string(key), valueOr{value: value}) {
 					return
 				}
 			}
@@ -513,31 +530,66 @@ func (x *Index) productsFrom(prefix string) iter.Seq2[Product, error] {
 	}
 }
 
+// Each runs over the vulnerabilities that speak of a product, in the order of their ids,
+// and holds but one of them at a time: a candidate, and all that it refers to but strings,
+// is void when the next one comes. Of the product, By and the names count. It ends at the
+// first error.
+func (x *Index) Each(p Product) iter.Seq2[*Candidate, error] {
+	return func(yield func(*Candidate, error) bool) {
+		m := &slabs{}
+		var held Candidate
+		_, err := x.each(p, m, func(c Candidate) bool {
+			held = c
+			more := yield(&held, nil)
+			m.again()
+			return more
+		})
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
 func (x *Index) by(p Product) ([]Candidate, error) {
+	var out []Candidate
+	n, err := x.each(p, &slabs{}, func(c Candidate) bool {
+		out = append(out, c)
+		return true
+	})
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	return out, nil
+}
+
+// each reads the candidates of a product, into m, and says how many there are.
+func (x *Index) each(p Product, m *slabs, yield func(Candidate) bool) (int, error) {
 	key := string(appendNameKey(nil, &p))
+	p, _ = productOf(key)
 	value, ok, err := x.names.lookup(key)
 	if err != nil || !ok {
-		return nil, wrap(err)
+		return 0, wrap(err)
 	}
 	at := reader{b: value}
 	number, offset, n := at.u(), at.u(), at.u()
 	b, err := x.products.block(int(number))
 	if err != nil {
-		return nil, wrap(err)
+		return 0, wrap(err)
 	}
 	d := b.reader(int(offset))
 	if at.err != nil || d.err != nil || n > uint64(len(d.b)) {
-		return nil, wrap(fmt.Errorf("section names: %q: %w", key, errShort))
+		return 0, wrap(fmt.Errorf("section names: %q: %w", key, errShort))
 	}
-	out := make([]Candidate, n)
-	m := &slabs{}
-	for i := range out {
-		out[i] = readCandidate(d, p, m)
+	for range n {
+		c := readCandidate(d, p, m)
 		if d.err != nil {
-			return nil, wrap(fmt.Errorf("section products: block %d: %w", number, d.err))
+			return 0, wrap(fmt.Errorf("section products: block %d: %w", number, d.err))
+		}
+		if !yield(c) {
+			break
 		}
 	}
-	return out, nil
+	return int(n), nil
 }
 
 // All runs over all vulnerabilities that have a record other than of EPSS, in the order

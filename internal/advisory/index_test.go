@@ -184,6 +184,37 @@ func TestEveryField(t *testing.T) {
 	}
 }
 
+// TestEach holds that what is read one at a time is what is read at once.
+func TestEach(t *testing.T) {
+	t.Parallel()
+	x := open(t, build(t, advisory.BuildOptions{}, append(many(3000), samples()...)))
+	for p, err := range x.Products() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.By != advisory.ByCPE {
+			continue
+		}
+		want, err := x.ByCPE(p.Vendor, p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for c, err := range x.Each(p) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(&want[n], c); d != "" {
+				t.Fatalf("%+v (-at once +one at a time):\n%s", p, d)
+			}
+			n++
+		}
+		if n != len(want) || n == 0 {
+			t.Errorf("%+v: %d one at a time, %d at once", p, n, len(want))
+		}
+	}
+}
+
 func ids(t *testing.T, c []advisory.Candidate, err error) string {
 	t.Helper()
 	if err != nil {

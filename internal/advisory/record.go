@@ -282,31 +282,45 @@ func ranges(w *writer, all []Range) {
 // slab hands out pieces of larger slices: an index with ten thousand vulnerabilities of
 // one product is read without ten thousand allocations.
 type slab[T any] struct {
-	free []T
-	next int
+	all  []T
+	used int
 }
 
 func (s *slab[T]) take(n int) []T {
 	if n == 0 {
 		return nil
 	}
-	if n > len(s.free) {
-		s.next = min(max(2*s.next, 8), 512)
-		if n >= s.next {
-			return make([]T, n)
-		}
-		s.free = make([]T, s.next)
+	if n > len(s.all)-s.used {
+		s.all = make([]T, max(n, min(max(2*len(s.all), 8), 512)))
+		s.used = 0
 	}
-	out := s.free[:n:n]
-	s.free = s.free[n:]
+	out := s.all[s.used : s.used+n : s.used+n]
+	s.used += n
 	return out
 }
 
-// slabs are those of one block.
+// again makes what was handed out free.
+func (s *slab[T]) again() {
+	clear(s.all[:s.used])
+	s.used = 0
+}
+
+// slabs are what is read into.
 type slabs struct {
 	ranges   slab[Range]
 	affected slab[Affected]
 	records  slab[Record]
+	withs    slab[AnyOf]
+	parts    slab[Part]
+}
+
+// again makes what was read void.
+func (s *slabs) again() {
+	s.ranges.again()
+	s.affected.again()
+	s.records.again()
+	s.withs.again()
+	s.parts.again()
 }
 
 func readRanges(d *reader, m *slabs) []Range {
@@ -375,19 +389,13 @@ func readAffected(d *reader, before Product, m *slabs) []Affected {
 			a.Status, a.Justification = Status(d.s()), d.s()
 		}
 		a.Versions = readRanges(d, m)
-		if n := d.n(); n > 0 {
-			a.With = make([]AnyOf, n)
-			for j := range a.With {
-				n := d.n()
-				if n == 0 {
-					continue
-				}
-				a.With[j] = make(AnyOf, n)
-				for k := range a.With[j] {
-					p := &a.With[j][k]
-					p.Product = readProduct(d, &before)
-					p.Versions = readRanges(d, m)
-				}
+		a.With = m.withs.take(d.n())
+		for j := range a.With {
+			any := AnyOf(m.parts.take(d.count(2)))
+			a.With[j] = any
+			for k := range any {
+				any[k].Product = readProduct(d, &before)
+				any[k].Versions = readRanges(d, m)
 			}
 		}
 		if d.err != nil {

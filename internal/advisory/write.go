@@ -538,7 +538,7 @@ func (o *output) writeInfo() error {
 		o.sum.Years = append(o.sum.Years, *y)
 	}
 	slices.SortFunc(o.sum.Years, func(a, b YearInfo) int { return cmp.Compare(a.Year, b.Year) })
-	o.sum.Schema = schema
+	o.sum.Schema, o.sum.Chosen = schema, o.b.opts.Chosen
 	text, err := json.Marshal(o.sum)
 	if err != nil {
 		return err
