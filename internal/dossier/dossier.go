@@ -59,10 +59,48 @@ type Tool struct {
 	Index    Index  `json:"index,omitzero"`    // the vulnerability index; absent where none was used
 }
 
-// Index says which vulnerability index was used.
+// Index says which vulnerability index was used, and how complete it is: see [IndexOf].
 type Index struct {
-	Date    string   `json:"date"`
-	Sources []string `json:"sources,omitempty"`
+	Date            string        `json:"date"` // the newest date that a record bears
+	Sources         []string      `json:"sources,omitempty"`
+	BuiltIn         bool          `json:"built_in,omitzero"` // the snapshot that the program carries
+	Vulnerabilities int           `json:"vulnerabilities,omitzero"`
+	From            []IndexSource `json:"from,omitempty"`
+	Years           []IndexYear   `json:"years,omitempty"`
+}
+
+// IndexSource says what came from one source.
+type IndexSource struct {
+	Source  string `json:"source"`
+	Date    string `json:"date,omitzero"` // the newest date that a record of it bears
+	Records int    `json:"records"`
+}
+
+// IndexYear counts the CVE ids of one year: those that the index knows something of, and
+// nearly all that there are.
+type IndexYear struct {
+	Year  int `json:"year"`
+	Known int `json:"known"`
+	All   int `json:"all"`
+}
+
+// IndexOf says what index was used.
+func IndexOf(info advisory.Info, builtIn bool) Index {
+	date := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.DateOnly)
+	}
+	x := Index{Date: date(info.Date), BuiltIn: builtIn, Vulnerabilities: info.Vulnerabilities}
+	for _, s := range info.Sources {
+		x.Sources = append(x.Sources, string(s.Source))
+		x.From = append(x.From, IndexSource{string(s.Source), date(s.Newest), s.Records})
+	}
+	for _, y := range info.Years {
+		x.Years = append(x.Years, IndexYear{y.Year, y.Vulnerabilities, y.Forecasts})
+	}
+	return x
 }
 
 // Device is what the device is, by all witnesses together: see [DeviceOf].
