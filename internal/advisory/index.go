@@ -58,12 +58,15 @@ type SourceInfo struct {
 	Files   []string  `json:"files,omitempty"` // names of the files that were read, sorted; not more than 256
 }
 
-// YearInfo counts the CVE ids of one year: those that the index holds, and those that
-// EPSS knows, which are nearly all that were published and not rejected.
+// YearInfo counts the CVE ids of one year, so that it can be said how complete an index is:
+// EPSS knows nearly all that were published and not rejected.
 type YearInfo struct {
 	Year            int `json:"year"`
-	Vulnerabilities int `json:"vulnerabilities"`
-	Forecasts       int `json:"forecasts"`
+	Vulnerabilities int `json:"vulnerabilities"` // that the index holds
+	Withdrawn       int `json:"withdrawn"`       // of these, rejected
+	Placed          int `json:"placed"`          // of these, not rejected and with a product: that can match
+	Forecasts       int `json:"forecasts"`       // that EPSS knows
+	Missing         int `json:"missing"`         // that EPSS knows and the index does not hold
 }
 
 // Candidate is a vulnerability that speaks of a product. Its records have only Source,

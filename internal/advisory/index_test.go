@@ -474,7 +474,8 @@ func TestInfo(t *testing.T) {
 		{Source: advisory.OSV, Records: 2, Newest: day(5), Oldest: day(4)},
 		{Source: advisory.KEV, Records: 1, Newest: day(9), Oldest: day(9)},
 		{Source: advisory.EPSS, Records: 2, Newest: day(8), Oldest: day(8)},
-	}, Years: []advisory.YearInfo{{1999, 1, 0}, {2023, 0, 1}, {2024, 3, 1}}}
+	}, Years: []advisory.YearInfo{
+		{Year: 1999, Vulnerabilities: 1}, {Year: 2023, Forecasts: 1, Missing: 1}, {Year: 2024, Vulnerabilities: 3, Withdrawn: 1, Placed: 2, Forecasts: 1}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -160,7 +160,7 @@ func (o *output) records() error {
 // products to the products.
 func (o *output) vulnerability(v *Vulnerability) error {
 	k := keyOf(v.ID)
-	o.count(v, int(k.year))
+	o.count(v, k)
 	if o.packs[0].n == 0 {
 		o.firstID = strings.Clone(v.ID)
 	}
@@ -234,10 +234,20 @@ func (o *output) flush(full int) error {
 	return nil
 }
 
-func (o *output) count(v *Vulnerability, year int) {
+func (o *output) count(v *Vulnerability, k key) {
 	o.sum.Vulnerabilities++
-	if year != 0 {
-		o.year(year).Vulnerabilities++
+	if k.year != 0 {
+		y := o.year(int(k.year))
+		y.Vulnerabilities++
+		switch {
+		case v.Withdrawn():
+			y.Withdrawn++
+		case slices.ContainsFunc(v.Records, func(r Record) bool { return len(r.Affected) > 0 }):
+			y.Placed++
+		}
+		if _, ok := o.b.forecasts[cveKey{k.year, k.number}]; ok {
+			y.Missing-- // of its Forecasts, which are added when all are counted
+		}
 	}
 	for i := range v.Records {
 		r := &v.Records[i]
@@ -502,7 +512,9 @@ func (o *output) writeForecasts() error {
 		for end < len(keys) && keys[end].year == year {
 			end++
 		}
-		o.year(int(year)).Forecasts = end - i
+		y := o.year(int(year))
+		y.Forecasts = end - i
+		y.Missing += y.Forecasts
 		w := p.writer()
 		w.n(end - i)
 		number := uint32(0)
