@@ -166,7 +166,7 @@ func (g *generator) object(t reflect.Type) map[string]any {
 	properties, required := map[string]any{}, []string{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous || !f.IsExported() || name == "" {
+		if f.Anonymous || !f.IsExported() || name == "" || name == "-" {
 			continue
 		}
 		p := g.value(f.Type)
