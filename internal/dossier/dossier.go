@@ -47,6 +47,8 @@ type Dossier struct {
 	Statements []vex.Statement        `json:"statements,omitempty"` // what others state of vulnerabilities, kept as they said it
 	Claims     []Claim                `json:"claims,omitempty"`
 	Risks      []risk.Risk            `json:"risks,omitempty"`
+	Assessed   *risk.Summary          `json:"assessed,omitempty"` // the matrix in force, and what could not be judged; absent where no risk was assessed
+	Answers    []risk.Answer          `json:"answers,omitempty"`  // of the questionnaire
 	Remedies   []remedy.Remedy        `json:"remedies,omitempty"`
 	Verdict    *judge.Verdict         `json:"verdict,omitempty"` // of a policy; absent where none was asked
 }
@@ -249,6 +251,9 @@ func (d *Dossier) Sort() {
 		return cmp.Or(cmp.Compare(a.Vulnerability, b.Vulnerability), cmp.Compare(a.Component.Name, b.Component.Name), cmp.Compare(a.Document, b.Document), a.At.Compare(b.At))
 	})
 	slices.SortStableFunc(d.Risks, func(a, b risk.Risk) int { return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID)) })
+	slices.SortStableFunc(d.Answers, func(a, b risk.Answer) int {
+		return cmp.Or(cmp.Compare(a.Question, b.Question), cmp.Compare(a.About, b.About), cmp.Compare(a.When, b.When), cmp.Compare(a.Who, b.Who))
+	})
 	slices.SortStableFunc(d.Remedies, func(a, b remedy.Remedy) int {
 		return cmp.Or(strings.Compare(a.Finding, b.Finding), strings.Compare(a.Fix, b.Fix))
 	})

@@ -57,6 +57,7 @@ func Merge(list ...*Dossier) (*Dossier, error) {
 		out.Statements = join(out.Statements, d.Statements)
 		out.Claims = join(out.Claims, d.Claims)
 		out.Risks = join(out.Risks, d.Risks)
+		out.Answers = join(out.Answers, d.Answers)
 		out.Remedies = join(out.Remedies, d.Remedies)
 		out.Device = DeviceOf(&out.Facts)
 		fill(&out.Device, d.Device)

@@ -105,7 +105,7 @@ func strip(v reflect.Value, words map[string]string) {
 
 // rewrite changes every text of the dossier but the rules, the tool's and the run's.
 func (d *Dossier) rewrite(change func(string) string) {
-	for _, part := range []any{&d.Device, &d.Inputs, &d.Layers, &d.Facts, &d.Coverage, &d.Gaps, &d.Findings, &d.Matches, &d.Considered, &d.Statements, &d.Claims, &d.Risks, &d.Remedies, &d.Verdict} {
+	for _, part := range []any{&d.Device, &d.Inputs, &d.Layers, &d.Facts, &d.Coverage, &d.Gaps, &d.Findings, &d.Matches, &d.Considered, &d.Statements, &d.Claims, &d.Risks, &d.Assessed, &d.Answers, &d.Remedies, &d.Verdict} {
 		rewrite(reflect.ValueOf(part).Elem(), change)
 	}
 }

@@ -97,6 +97,8 @@ func rich() *dossier.Dossier {
 		{Form: "mds2-2019", Question: "PAUT-5", Answer: "yes", Verdict: "not shown"},
 	}
 	d.Risks = []risk.Risk{{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Exploitability: "E4", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no"}, Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design", Level: "unacceptable", After: "acceptable"}}, Level: "unacceptable", After: "acceptable", Priority: 1, Reasons: []string{"root shell without a password", "reachable from the network"}}}
+	d.Assessed = &risk.Summary{Matrix: *risk.Default(), Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design"}}, Levels: map[string]int{"unacceptable": 1}, After: map[string]int{"acceptable": 1}, Unknown: map[string]int{"high": 1}, Unjudged: []string{"1 rule stayed without an answer somewhere: boot.not-verified"}}
+	d.Answers = []risk.Answer{{Question: "XAVN", Answer: "no", Who: "J. Doe", When: "2026-11-20", Why: "the ward's network is closed"}}
 	d.Remedies = []remedy.Remedy{{Fix: "disable-service", Finding: "f-telnet", Changes: []string{"/etc/inittab: line 12 removed"}, Before: judge.Bad, After: judge.Good, Stands: true}}
 	d.Sort()
 	return d
