@@ -52,6 +52,15 @@ func (o *output) write(w *world, form report.Form, d *dossier.Dossier) error {
 			return err
 		}
 	}
+	options := o.options(w)
+	if o.To != "" {
+		return writeFile(o.To, func(out io.Writer) error { return form.Write(out, d, options) })
+	}
+	return form.Write(w.out, d, options)
+}
+
+// options are how the form is to be written.
+func (o *output) options(w *world) report.Options {
 	options := report.Options{Color: w.color, Width: o.Width}
 	switch {
 	case o.Color == "always":
@@ -65,10 +74,7 @@ func (o *output) write(w *world, form report.Form, d *dossier.Dossier) error {
 			options.Width = min(w.width, 160)
 		}
 	}
-	if o.To != "" {
-		return writeFile(o.To, func(out io.Writer) error { return form.Write(out, d, options) })
-	}
-	return form.Write(w.out, d, options)
+	return options
 }
 
 // writeFile writes beside the file and renames, so that a killed run leaves no half of it.

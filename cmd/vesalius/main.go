@@ -53,6 +53,7 @@ type world struct {
 type commands struct {
 	Scan       scanCommand       `cmd:"" help:"Open a firmware image, an archive or a directory, and say what is really inside."`
 	Fix        fixCommand        `cmd:"" help:"Mend what can be mended on a copy of an image, judge the copy, and deliver what holds."`
+	Diff       diffCommand       `cmd:"" help:"Say what changed between two releases: findings, components, services, accounts, secrets."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
 	Explain    explainCommand    `cmd:"" help:"Say why a rule matters, what it maps to and how to mend it."`
