@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -44,6 +46,8 @@ type world struct {
 	now    time.Time
 	epoch  string // SOURCE_DATE_EPOCH
 	cache  string // the user's directory for caches, empty where there is none
+	data   string // the user's directory for data, empty where there is none
+	db     string // VESALIUS_DB
 	build  string // what tells this build of the program from others
 	color  bool   // out is a terminal that shows colours
 	width  int    // of the terminal, 0 where out is none
@@ -60,6 +64,7 @@ type commands struct {
 	Rules      rulesCommand      `cmd:"" help:"List the rules."`
 	Formats    formatsCommand    `cmd:"" help:"List the formats that are opened, and the forms of reports."`
 	Signatures signaturesCommand `cmd:"" help:"List the products that are known in binaries."`
+	DB         dbCommand         `cmd:"" name:"db" help:"Vulnerability intelligence: update it, carry it over an air gap, see how old it is."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
@@ -82,12 +87,31 @@ func main() {
 		screen: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 	}
 	w.cache, _ = os.UserCacheDir()
+	w.data, w.db = dataDir(), os.Getenv("VESALIUS_DB")
 	w.build = build()
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		w.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		w.width, _, _ = term.GetSize(int(os.Stdout.Fd()))
 	}
 	os.Exit(run(w, os.Args[1:]))
+}
+
+// dataDir is the user's directory for data; empty where there is none.
+func dataDir() string {
+	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return d
+	}
+	if d := os.Getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && d != "" {
+		return d
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support")
+	}
+	return filepath.Join(home, ".local", "share")
 }
 
 // build tells this build of the program from others: what was seen by another is not

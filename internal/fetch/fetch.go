@@ -86,6 +86,12 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: answer %d %s", e.URL, e.Code, strings.ToLower(http.StatusText(e.Code)))
 }
 
+// IsMissing says whether an error is a server's answer that there is no such file.
+func IsMissing(err error) bool {
+	var s *StatusError
+	return errors.As(err, &s) && (s.Code == http.StatusNotFound || s.Code == http.StatusGone)
+}
+
 // finalError is not worth another try.
 type finalError struct{ error }
 
