@@ -29,7 +29,7 @@ func lookBoot(r *Root) {
 	b.banners()
 	for _, o := range r.beside() {
 		for _, f := range o.Files() {
-			if f.Regular() && (o != r || bootPlace.MatchString(f.Path)) {
+			if f.Regular() && (o != r || bootPlace(f.Path)) {
 				b.file(f)
 			}
 		}
@@ -52,7 +52,16 @@ func lookBoot(r *Root) {
 }
 
 // bootPlace tells where in a system the files of a boot loader lie.
-var bootPlace = search.Lazy(`^/(boot|efi|flash)/|^/etc/fw_env\.config$|^/[^/]+$`)
+func bootPlace(p string) bool {
+	dir, rest, below := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	switch dir {
+	case "boot", "efi", "flash":
+		return below
+	case "etc":
+		return rest == "fw_env.config"
+	}
+	return !below
+}
 
 // booter gathers what is said of each boot loader.
 type booter struct {

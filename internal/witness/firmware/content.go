@@ -16,6 +16,9 @@ func (f *File) head(most int64) []byte {
 		return nil
 	}
 	switch n := f.Node; {
+	case f.Trace != nil && f.Trace.Text != nil:
+		t := *f.Trace.Text
+		return []byte(t[:min(int64(len(t)), most)])
 	case n.Data != nil:
 		p, err := n.Data.View(0, min(most, n.Data.Size()))
 		if err != nil {

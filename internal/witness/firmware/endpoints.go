@@ -19,22 +19,23 @@ var endpoints = inspector{
 
 func lookEndpoints(r *Root) {
 	w := webServer(r)
-	web := webRoots(r)
+	web := r.webRoots()
 	uses := map[string][]fact.Use{}
 	for _, s := range r.Facts.Script {
 		uses[s.Path] = s.Uses
 	}
 	total := 0
 	for _, f := range r.Files() {
-		if !f.Regular() || f.Trace == nil || librarian.MatchString(f.Path) || total > endpointsMost {
+		if !f.Regular() || f.Trace == nil || total > endpointsMost {
 			continue
 		}
-		if f.Trace.Type == "elf" && strings.Contains(f.Path, "/cgi-bin/") && !r.distributed(f) {
+		program := f.Trace.Type == "elf" && strings.Contains(f.Path, "/cgi-bin/")
+		if !program && f.Trace.Type != "script" && f.Trace.Type != "text" || r.distributed(f) || librarian.MatchString(f.Path) {
+			continue
+		}
+		if program {
 			total++
 			r.Add(w.program(f, web))
-			continue
-		}
-		if f.Trace.Type != "script" && f.Trace.Type != "text" || r.distributed(f) {
 			continue
 		}
 		first := f.firstLine()

@@ -21,7 +21,7 @@ var files = inspector{
 }
 
 func lookFiles(r *Root) {
-	w := fileWords{root: r, web: webRoots(r)}
+	w := fileWords{root: r, web: r.webRoots()}
 	w.runs, w.seen = runsOf(r)
 	for _, f := range r.Files() {
 		what, detail := w.word(f)
@@ -104,15 +104,19 @@ func (w *fileWords) changeable(f *File) (what, detail string) {
 	return what, detail
 }
 
+// The endings of names of key stores, and of copies.
+var (
+	keyStores = []string{".jks", ".p12", ".pfx", ".keystore", ".bks", ".kdbx", ".kdb"}
+	backups   = []string{".bak", ".orig", ".old", ".save", ".swp", ".backup", ".rej", ".dpkg-old", ".rpmsave", ".copy"}
+)
+
 var (
 	scratch     = search.Lazy(`^/(tmp|var/tmp|dev|proc|sys|run|var/run|var/lock|var/spool/(mail|samba|cups|lpd)|var/crash|mnt|media)(/|$)`)
 	startPlace  = search.Lazy(`^/etc/(init\.d|rc[\dS]?\.d|rc\.d|cron\.[a-z]+|profile\.d|systemd|init|udev|hotplug\.d|crontabs)/|^/etc/(rc\.local|inittab|profile|crontab|fstab|mdev\.conf|passwd|shadow|group|sudoers)$|^/(usr/)?lib/systemd/|^/var/spool/cron/`)
 	systemPlace = search.Lazy(`^/(bin|sbin|lib|lib64|usr|etc|opt|root|boot|app|home/[^/]+/\.ssh)(/|$)`)
 	binPlace    = search.Lazy(`^(/usr|/usr/local|/opt(/[^/]+)?|/system|/data/local)?/(s?bin|tmp|xbin)/[^/]+$`)
 	historyName = search.Lazy(`^\.(bash|ash|sh|zsh|mysql|psql|python|sqlite|node_repl|irb|rediscli)_history$|^\.history$`)
-	backupName  = search.Lazy(`(\.(bak|orig|old|save|swp|backup|rej|dpkg-old|rpmsave|copy)|~)$`)
 	sensitive   = search.Lazy(`(?i)(passw(or)?d|secret|api_?key|token|psk|private[ _]key)\s*["']?\s*[=: ]`)
-	keyStore    = search.Lazy(`(?i)\.(jks|p12|pfx|keystore|bks|kdbx|kdb)$`)
 	debugTool   = search.Lazy(`^(gdbserver|gdb|gdb-multiarch|lldb-server|lldb|strace|ltrace|adbd|frida-server|frida|valgrind|tcf-agent|devmem2|memtool|memstat|openocd|edb|radare2|r2|ftrace|bpftrace|systemtap|staprun|android_server|linux_server|linux_serverx64)$`)
 	networkTool = search.Lazy(`^(tcpdump|nmap|nc|ncat|netcat|nc\.traditional|nc\.openbsd|socat|tshark|dumpcap|wireshark|ettercap|hping3|arpspoof|dsniff|hydra|masscan|aircrack-ng|airodump-ng|aireplay-ng|ngrep)$`)
 	buildTool   = search.Lazy(`^([a-z0-9_]+-[a-z0-9_-]+-)?(gcc|g\+\+|cc1|cc1plus|clang|tcc|make|gmake|cmake|ninja|ld\.bfd|rustc)(-\d[\d.]*)?$`)
@@ -150,9 +154,9 @@ func (w *fileWords) regular(f *File) (what, detail string) {
 		return "core-dump", ""
 	case t != nil && t.Type == "script" && f.Node.Mode&0o4000 != 0 && w.root.ownersKept():
 		return "setuid-script", ""
-	case historyName.MatchString(base) && f.Node.Size > 0:
+	case strings.HasSuffix(base, "history") && historyName.MatchString(base) && f.Node.Size > 0:
 		return "history", ""
-	case keyStore.MatchString(base) && f.Node.Size > 64 && !strings.HasPrefix(f.Path, "/usr/share/") && !w.root.distributed(f):
+	case slices.Contains(keyStores, strings.ToLower(path.Ext(base))) && f.Node.Size > 64 && !strings.HasPrefix(f.Path, "/usr/share/") && !w.root.distributed(f):
 		return "key-store", strings.TrimPrefix(path.Ext(base), ".")
 	case runnable && binPlace.MatchString(f.Path) && debugTool.MatchString(base):
 		return "debug-tool", base
@@ -164,7 +168,7 @@ func (w *fileWords) regular(f *File) (what, detail string) {
 		if path.Dir(f.Path) == "/etc" && f.WorldReadable() && w.root.ownersKept() {
 			return "backup", "password hashes"
 		}
-	case backupName.MatchString(base) && !w.root.distributed(f):
+	case (strings.HasSuffix(base, "~") || slices.Contains(backups, path.Ext(base))) && !w.root.distributed(f):
 		return w.backup(f)
 	}
 	return "", ""

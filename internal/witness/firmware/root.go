@@ -37,8 +37,9 @@ type Root struct {
 	services []*fact.Service // of a view: takes the place of the root's services
 
 	// Made when first asked for.
-	owners func() *owners     // by packages
-	chain  func() *startChain // what starts it
+	owners   func() *owners     // by packages
+	chain    func() *startChain // what starts it
+	webRoots func() []string    // the directories that web servers show
 }
 
 // File is one entry of a root.
@@ -219,6 +220,7 @@ func newRoot(role string, l *image.Layer, files []*File) *Root {
 	}
 	r.self = r
 	r.owners = sync.OnceValue(func() *owners { return readOwners(r) })
+	r.webRoots = sync.OnceValue(func() []string { return readWebRoots(r) })
 	r.chain = sync.OnceValue(func() *startChain { return readChain(r) })
 	for _, f := range files {
 		r.files[f.Path] = f

@@ -18,9 +18,9 @@ var scripts = inspector{
 
 func lookScripts(r *Root) {
 	runs, seen := runsOf(r)
-	web := webRoots(r)
+	web := r.webRoots()
 	for _, f := range r.Files() {
-		if !f.Regular() || f.Trace == nil || f.Trace.Type != "script" && f.Trace.Type != "text" || librarian.MatchString(f.Path) || r.distributed(f) {
+		if !f.Regular() || f.Trace == nil || f.Trace.Type != "script" && f.Trace.Type != "text" || r.distributed(f) || librarian.MatchString(f.Path) {
 			continue
 		}
 		head := f.firstLine()
@@ -171,9 +171,9 @@ func isCGI(f *File, web []string, first string) bool {
 	return dir
 }
 
-// webRoots lists the directories that web servers show: those of their configurations,
+// readWebRoots lists the directories that web servers show: those of their configurations,
 // and the usual ones.
-func webRoots(r *Root) []string {
+func readWebRoots(r *Root) []string {
 	seen := map[string]bool{}
 	var out []string
 	add := func(p string) {
