@@ -287,7 +287,7 @@ func compareMatches(was, is []advisory.Match) []MatchChange {
 		switch {
 		case known && o.Status == m.Status:
 			continue
-		case open(m.Status) && !(known && open(o.Status)):
+		case open(m.Status) && (!known || !open(o.Status)):
 			c.Change = Added
 		case known && open(o.Status) && !open(m.Status):
 			c.Change = Mended

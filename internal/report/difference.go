@@ -225,7 +225,7 @@ func differenceMarkdown(w io.Writer, d *dossier.Difference, _ Options) error {
 	was, is := differenceHead(d)
 	fmt.Fprintf(b, "## Security: what changed\n\nFrom %s to **%s**\n\n", markdown(was), markdown(is))
 	all := sections(d)
-	b.WriteString("| part | change |\n|---|---|\n")
+	fmt.Fprint(b, "| part | change |\n|---|---|\n")
 	for _, s := range all {
 		fmt.Fprintf(b, "| %s | %s |\n", s.Title, cmp.Or(s.tally(), s.Empty, "-"))
 	}
@@ -245,11 +245,11 @@ func differenceMarkdown(w io.Writer, d *dossier.Difference, _ Options) error {
 			}
 			fmt.Fprintf(b, "- %s **%s** %s", r.Change, cmp.Or(r.Severity, "-"), markdown(r.What))
 			if len(r.Detail) > 0 {
-				b.WriteString(": " + markdown(strings.Join(r.Detail, "; ")))
+				fmt.Fprint(b, ": "+markdown(strings.Join(r.Detail, "; ")))
 			}
-			b.WriteString("\n")
+			fmt.Fprintln(b)
 		}
-		b.WriteString("\n</details>\n")
+		fmt.Fprint(b, "\n</details>\n")
 	}
 	return b.Flush()
 }
