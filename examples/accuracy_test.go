@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vesalius-project/vesalius/examples"
+	"github.com/vesalius-project/vesalius/internal/advisory/support"
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/component/signature"
 	"github.com/vesalius-project/vesalius/internal/image"
@@ -39,6 +40,9 @@ func scan(t *testing.T, r *examples.Replica, fixed bool) []judge.Finding {
 		Signatures: matcher,
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := support.State(&res.Facts, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)); err != nil {
 		t.Fatal(err)
 	}
 	rules, err := rulebook.Load()

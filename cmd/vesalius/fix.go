@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory/support"
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/component/signature"
 	"github.com/vesalius-project/vesalius/internal/dossier"
@@ -227,6 +228,9 @@ func mend(ctx context.Context, job fixJob, files scanFiles, progress func(image.
 				return nil, err
 			}
 			r.Gaps = append(r.Gaps, gaps...)
+			if err := support.State(&r.Facts, job.Scan.At); err != nil {
+				return nil, err
+			}
 			findings, err := judger.Judge(judge.Input{Facts: &r.Facts, Coverage: r.Coverage, Gaps: r.Gaps})
 			return &remedy.Exam{Result: r, Findings: findings}, err
 		},

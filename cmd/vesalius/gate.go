@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory/support"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/judge"
 	"github.com/vesalius-project/vesalius/internal/judge/rulebook"
@@ -147,6 +148,9 @@ func (g *gate) prepare(at time.Time) (*gated, error) {
 // judge asks the rules of the dossier's facts.
 func (g *gated) judge(d *dossier.Dossier) error {
 	d.Facts.Sort()
+	if err := support.State(&d.Facts, g.at); err != nil {
+		return err
+	}
 	findings, err := g.judger.Judge(judge.Input{Facts: &d.Facts, Coverage: d.Coverage, Gaps: d.Gaps})
 	if err != nil {
 		return err

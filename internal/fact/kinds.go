@@ -15,10 +15,11 @@ type Device struct {
 	Distro        string      `json:"distro,omitzero" see:"public"`
 	DistroID      string      `json:"distro_id,omitzero" see:"public"`      // of os-release, in lower case: debian, openwrt, poky ...
 	DistroVersion string      `json:"distro_version,omitzero" see:"public"` // of os-release: 12, 22.03.5 ...
-	DistroSupport string      `json:"distro_support,omitzero"`              // maintained, no-longer-maintained, abandoned
-	DistroEnd     string      `json:"distro_end,omitzero"`                  // the last day of its security fixes that cost nothing
-	DistroEnding  Opt[bool]   `json:"distro_ending,omitzero"`               // that day is less than a year away
-	DistroWhy     string      `json:"distro_why,omitzero"`                  // how that is known, or why it is not
+	DistroSupport string      `json:"distro_support,omitzero" see:"public"` // maintained, no-longer-maintained, abandoned
+	DistroEnd     string      `json:"distro_end,omitzero" see:"public"`     // the last day of its security fixes that cost nothing
+	DistroEnding  Opt[bool]   `json:"distro_ending,omitzero" see:"public"`  // that day is less than a year away
+	DistroWhy     string      `json:"distro_why,omitzero" see:"public"`     // how that is known, or why it is not
+	DistroSource  string      `json:"distro_source,omitzero" see:"public"`  // the address that says so
 	Arch          string      `json:"arch,omitzero" see:"public"`           // arm, arm64, mips, mipsel, mips64el, ppc, riscv64, x86, x86_64
 	Functions     []string    `json:"functions,omitzero" see:"public"`      // clinical functions
 	Harm          string      `json:"harm,omitzero" see:"public"`           // S1 negligible, S2 minor, S3 serious, S4 critical, S5 catastrophic
@@ -32,24 +33,25 @@ type Device struct {
 // places it was seen at.
 type Component struct {
 	Base
-	Name         string      `json:"name" see:"public"`             // the upstream project's usual lower-case name
-	Version      string      `json:"version,omitzero" see:"public"` // the upstream version
-	Suffix       string      `json:"suffix,omitzero" see:"public"`  // a distribution's: -2+deb12u3, -r4
-	Supplier     string      `json:"supplier,omitzero" see:"public"`
-	PURL         string      `json:"purl,omitzero" see:"public"`
-	CPEs         []string    `json:"cpes,omitzero" see:"public"`
-	Type         string      `json:"type,omitzero" see:"public"` // application, library, operating-system, kernel, firmware, module
-	License      string      `json:"license,omitzero" see:"public"`
-	How          string      `json:"how,omitzero"` // package-database, manifest, binary-string, symbols, soname, file-name, build-info, declared
-	Why          string      `json:"why,omitzero"` // the evidence in words
-	Digest       string      `json:"digest,omitzero" see:"public"`
-	Support      string      `json:"support,omitzero"`        // maintained, no-longer-maintained, abandoned: by who makes it or packages it
-	EndOfSupport string      `json:"end_of_support,omitzero"` // the last day of security fixes that cost nothing, as 2026-11-24
-	Ending       Opt[bool]   `json:"ending,omitzero"`         // that day is less than a year away
-	SupportWhy   string      `json:"support_why,omitzero"`    // how the support is known, or why it is not
-	Bundled      Opt[string] `json:"bundled,omitzero"`        // the component whose binary carries a copy of this one
-	Depends      []string    `json:"depends,omitzero"`        // names of components it needs
-	Ecosystem    string      `json:"ecosystem,omitzero"`      // deb, opkg, apk, rpm, npm, pypi, golang, maven, generic
+	Name          string      `json:"name" see:"public"`             // the upstream project's usual lower-case name
+	Version       string      `json:"version,omitzero" see:"public"` // the upstream version
+	Suffix        string      `json:"suffix,omitzero" see:"public"`  // a distribution's: -2+deb12u3, -r4
+	Supplier      string      `json:"supplier,omitzero" see:"public"`
+	PURL          string      `json:"purl,omitzero" see:"public"`
+	CPEs          []string    `json:"cpes,omitzero" see:"public"`
+	Type          string      `json:"type,omitzero" see:"public"` // application, library, operating-system, kernel, firmware, module
+	License       string      `json:"license,omitzero" see:"public"`
+	How           string      `json:"how,omitzero"` // package-database, manifest, binary-string, symbols, soname, file-name, build-info, declared
+	Why           string      `json:"why,omitzero"` // the evidence in words
+	Digest        string      `json:"digest,omitzero" see:"public"`
+	Support       string      `json:"support,omitzero" see:"public"`        // maintained, no-longer-maintained, abandoned: by who makes it or packages it
+	EndOfSupport  string      `json:"end_of_support,omitzero" see:"public"` // the last day of security fixes that cost nothing, as 2026-11-24
+	Ending        Opt[bool]   `json:"ending,omitzero" see:"public"`         // that day is less than a year away
+	SupportWhy    string      `json:"support_why,omitzero" see:"public"`    // how the support is known, or why it is not
+	SupportSource string      `json:"support_source,omitzero" see:"public"` // the address that says so
+	Bundled       Opt[string] `json:"bundled,omitzero"`                     // the component whose binary carries a copy of this one
+	Depends       []string    `json:"depends,omitzero"`                     // names of components it needs
+	Ecosystem     string      `json:"ecosystem,omitzero"`                   // deb, opkg, apk, rpm, npm, pypi, golang, maven, generic
 }
 
 // Account is someone who can log in, to the system or to one program.
@@ -308,10 +310,11 @@ type Kernel struct {
 	ModuleSigning Opt[bool] `json:"module_signing,omitzero"` // demanded
 	Modules       []string  `json:"modules,omitzero"`
 	Compiler      string    `json:"compiler,omitzero"`
-	Support       string    `json:"support,omitzero"`        // maintained, no-longer-maintained, abandoned
-	EndOfSupport  string    `json:"end_of_support,omitzero"` // the last day of security fixes that cost nothing
-	Ending        Opt[bool] `json:"ending,omitzero"`         // that day is less than a year away
-	SupportWhy    string    `json:"support_why,omitzero"`    // how the support is known, or why it is not
+	Support       string    `json:"support,omitzero" see:"public"`        // maintained, no-longer-maintained, abandoned
+	EndOfSupport  string    `json:"end_of_support,omitzero" see:"public"` // the last day of security fixes that cost nothing
+	Ending        Opt[bool] `json:"ending,omitzero" see:"public"`         // that day is less than a year away
+	SupportWhy    string    `json:"support_why,omitzero" see:"public"`    // how the support is known, or why it is not
+	SupportSource string    `json:"support_source,omitzero" see:"public"` // the address that says so
 }
 
 // Mount is a file system that is mounted.

@@ -47,6 +47,7 @@ var forms = []Form{
 	spdx,
 	csvFindings,
 	csvComponents,
+	fdaSupport,
 }
 
 // Forms returns every form.
