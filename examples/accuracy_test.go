@@ -14,6 +14,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/advisory/support"
 	"github.com/vesalius-project/vesalius/internal/budget"
 	"github.com/vesalius-project/vesalius/internal/component/signature"
+	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 	"github.com/vesalius-project/vesalius/internal/image/format"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -25,6 +26,13 @@ var accuracy = flag.String("accuracy", "", "file to write the table of what was 
 
 // scan builds a twin, opens it and asks the whole rulebook.
 func scan(t *testing.T, r *examples.Replica, fixed bool) []judge.Finding {
+	t.Helper()
+	_, findings := look(t, r, fixed)
+	return findings
+}
+
+// look is scan with the facts.
+func look(t *testing.T, r *examples.Replica, fixed bool) (*fact.Set, []judge.Finding) {
 	t.Helper()
 	name, data, err := r.Build(fixed)
 	if err != nil {
@@ -57,7 +65,7 @@ func scan(t *testing.T, r *examples.Replica, fixed bool) []judge.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return findings
+	return &res.Facts, findings
 }
 
 // shows returns the bad findings that show a planted weakness: of a rule that is mapped to

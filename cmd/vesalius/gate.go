@@ -16,6 +16,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/judge"
 	"github.com/vesalius-project/vesalius/internal/judge/rulebook"
 	"github.com/vesalius-project/vesalius/internal/report"
+	"github.com/vesalius-project/vesalius/internal/risk"
 )
 
 // output says where the dossier and the report go.
@@ -113,11 +114,12 @@ type gated struct {
 	judger *judge.Judge
 	rules  []*judge.Rule
 	policy *judge.Policy
+	matrix *risk.Matrix
 	at     time.Time
 }
 
 func (g *gate) prepare(at time.Time) (*gated, error) {
-	out := &gated{gate: g, at: at}
+	out := &gated{gate: g, at: at, matrix: risk.Default()}
 	rules, err := rulebook.Load()
 	if err != nil {
 		return nil, err
@@ -139,6 +141,9 @@ func (g *gate) prepare(at time.Time) (*gated, error) {
 			return nil, err
 		}
 		if out.policy, err = judge.ReadPolicy(g.Policy, data); err != nil {
+			return nil, calledError{err}
+		}
+		if out.matrix, err = risk.ReadMatrix(g.Policy, data); err != nil {
 			return nil, calledError{err}
 		}
 	}
@@ -164,11 +169,22 @@ func (g *gated) judge(d *dossier.Dossier) error {
 	for _, r := range g.rules {
 		d.Rules[r.ID] = r
 	}
+	g.assess(d)
 	if g.policy != nil {
 		v := g.policy.Judge(findings, d.Gaps, g.rules, g.at)
+		g.policy.JudgeMatches(&v, d.Matches, d.Considered, g.at)
+		risk.Gate(g.policy, g.matrix, d.Risks, &v, g.at)
 		d.Verdict = &v
 	}
 	return nil
+}
+
+// assess makes the risks of what was found and matched.
+func (g *gated) assess(d *dossier.Dossier) {
+	risks, sum := risk.Assess(risk.Input{
+		Facts: &d.Facts, Findings: d.Findings, Rules: d.Rules, Matches: d.Matches, Matrix: g.matrix, Answers: d.Answers, At: g.at,
+	})
+	d.Risks, d.Assessed = risks, &sum
 }
 
 // verdict is the error that ends a command which found something bad.

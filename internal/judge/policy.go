@@ -22,12 +22,27 @@ import (
 //	gaps: condition         # parts that were not read: reject, condition or accept
 //	deny: [service.telnet]  # rules that reject at any severity; PREFIX.* names an area
 //	allow: [service.announces-itself]
+//	vulnerabilities:         # known ones; without this part they do not change the verdict
+//	  known_exploited: reject    # reject, condition or accept, at any severity
+//	  fail: critical             # from this severity on they reject; none: nothing does
+//	  condition: high            # from this severity on they are accepted with their controls named
+//	  unknown: condition         # what may concern the device, and what could not be looked up
+//	risk: {...}              # the matrix and what each level means: package risk reads it
 //	exceptions:
 //	  - finding: 0123456789abcdef        # a finding's id, or a rule with a place
 //	    rule: service.ftp
 //	    place: "*/etc/vsftpd.conf"       # path.Match on the path; no place is all
 //	    reason: only in the service mode, reviewed
 //	    owner: J. Doe, clinical engineering
+//	    until: 2027-06-30
+//	  - advisory: CVE-2021-28831         # or a vulnerability, in a component or in all
+//	    component: busybox
+//	    reason: gunzip is never called
+//	    owner: J. Doe, product security
+//	    until: 2027-06-30
+//	  - risk: 0123456789abcdef           # or a risk, by its id
+//	    reason: the port is on an internal bus only
+//	    owner: J. Doe, product security
 //	    until: 2027-06-30
 type Policy struct {
 	Name       string      `yaml:"name"`
@@ -38,16 +53,26 @@ type Policy struct {
 	Deny       []string    `yaml:"deny"`
 	Allow      []string    `yaml:"allow"`
 	Exceptions []Exception `yaml:"exceptions"`
+
+	Vulnerabilities *VulnerabilityPolicy `yaml:"vulnerabilities"`
+	Risk            yaml.Node            `yaml:"risk"` // not read here: see HasRisk
 }
 
-// Exception accepts one finding, or the findings of a rule at a place, until a day.
+// HasRisk reports whether the policy says anything of risks.
+func (p *Policy) HasRisk() bool { return !p.Risk.IsZero() }
+
+// Exception accepts until a day: one finding, the findings of a rule at a place, a
+// vulnerability in a component, or a risk.
 type Exception struct {
-	Finding string `yaml:"finding"`
-	Rule    string `yaml:"rule"`
-	Place   string `yaml:"place"`
-	Reason  string `yaml:"reason"`
-	Owner   string `yaml:"owner"`
-	Until   string `yaml:"until"`
+	Finding   string `yaml:"finding"`
+	Rule      string `yaml:"rule"`
+	Place     string `yaml:"place"`
+	Advisory  string `yaml:"advisory"`
+	Component string `yaml:"component"`
+	Risk      string `yaml:"risk"`
+	Reason    string `yaml:"reason"`
+	Owner     string `yaml:"owner"`
+	Until     string `yaml:"until"`
 
 	until time.Time
 }
@@ -74,10 +99,24 @@ func ReadPolicy(name string, data []byte) (*Policy, error) {
 			return nil, fmt.Errorf("%s: %s: %q is none of %s", name, c.key, c.word, strings.Join(c.of, ", "))
 		}
 	}
+	if p.Vulnerabilities != nil {
+		if err := p.Vulnerabilities.fill(); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	for i := range p.Exceptions {
 		e := &p.Exceptions[i]
-		if e.Finding == "" && e.Rule == "" || e.Reason == "" || e.Owner == "" || e.Until == "" {
-			return nil, fmt.Errorf("%s: exception %d: it needs a finding or a rule, a reason, an owner and a day until which it holds", name, i+1)
+		sorts := 0
+		for _, set := range []bool{e.Finding != "" || e.Rule != "", e.Advisory != "" || e.Component != "", e.Risk != ""} {
+			if set {
+				sorts++
+			}
+		}
+		if sorts > 1 {
+			return nil, fmt.Errorf("%s: exception %d: it accepts a finding, a vulnerability or a risk, one of them", name, i+1)
+		}
+		if sorts == 0 || e.Reason == "" || e.Owner == "" || e.Until == "" {
+			return nil, fmt.Errorf("%s: exception %d: it needs a finding, a rule, an advisory, a component or a risk, and a reason, an owner and a day until which it holds", name, i+1)
 		}
 		until, err := time.Parse(time.DateOnly, e.Until)
 		if err != nil {
@@ -180,7 +219,7 @@ func covers(list []string, rule string) bool {
 func (p *Policy) exception(f Finding, at time.Time) *Exception {
 	for i := range p.Exceptions {
 		e := &p.Exceptions[i]
-		if !at.Before(e.until) {
+		if !at.Before(e.until) || e.Finding == "" && e.Rule == "" {
 			continue
 		}
 		if e.Finding != "" && e.Finding != f.ID || e.Rule != "" && e.Rule != f.Rule {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
 )
@@ -73,10 +74,14 @@ func TestPolicyRefuses(t *testing.T) {
 		"fial: high":    "fial",
 		"fail: hgih":    `"hgih"`,
 		"unknown: what": `"what"`,
-		"exceptions: [{rule: a.b, reason: r, owner: o}]":                                "exception 1",
-		"exceptions: [{rule: a.b, reason: r, owner: o, until: soon}]":                   `"soon"`,
-		"exceptions: [{reason: r, owner: o, until: 2027-01-01}]":                        "exception 1",
-		"exceptions: [{rule: a.b, place: '[', reason: r, owner: o, until: 2027-01-01}]": "place",
+		"exceptions: [{rule: a.b, reason: r, owner: o}]":                                          "exception 1",
+		"exceptions: [{rule: a.b, reason: r, owner: o, until: soon}]":                             `"soon"`,
+		"exceptions: [{reason: r, owner: o, until: 2027-01-01}]":                                  "exception 1",
+		"vulnerabilities: {fail: bad}":                                                            `vulnerabilities: fail: "bad"`,
+		"vulnerabilities: {known: reject}":                                                        "known",
+		"vulnerabilities: {known_exploited: yes}":                                                 "known_exploited",
+		"exceptions: [{rule: a.b, advisory: CVE-2020-1, reason: r, owner: o, until: 2027-01-01}]": "one of them",
+		"exceptions: [{rule: a.b, place: '[', reason: r, owner: o, until: 2027-01-01}]":           "place",
 	} {
 		_, err := judge.ReadPolicy("p.yaml", []byte(policy))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "p.yaml: ") {
@@ -100,5 +105,67 @@ func TestExamplePolicies(t *testing.T) {
 		if _, err := judge.ReadPolicy(filepath.Base(f), b); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestPolicyOnMatches holds that known vulnerabilities are judged as the policy says, one
+// line a component, and not at all where it says nothing of them.
+func TestPolicyOnMatches(t *testing.T) {
+	t.Parallel()
+	match := func(id, component, severity string, status advisory.Status, change ...func(*advisory.Match)) advisory.Match {
+		m := advisory.Match{Advisory: id, Component: component, Version: "1", Root: "system", Severity: severity, Vector: "x", Status: status}
+		for _, c := range change {
+			c(&m)
+		}
+		return m
+	}
+	known := func(m *advisory.Match) { m.KEV = true }
+	mended := func(m *advisory.Match) { m.FixedIn = "2" }
+	unscored := func(m *advisory.Match) { m.Severity, m.Vector = "", "" }
+	const part = "vulnerabilities: {known_exploited: reject, fail: critical, condition: high, unknown: condition}"
+	for name, c := range map[string]struct {
+		policy     string
+		matches    []advisory.Match
+		considered []advisory.Considered
+		want       judge.Verdict
+	}{
+		"a policy of before says nothing of them": {"fail: high", []advisory.Match{match("CVE-1", "a", "critical", advisory.Vulnerable, known)}, nil, judge.Verdict{Outcome: judge.Accept}},
+		"what is known to be exploited rejects": {part, []advisory.Match{match("CVE-1", "a", "low", advisory.Vulnerable, known)}, nil,
+			judge.Verdict{Outcome: judge.Reject, Reasons: []string{"a 1: 1 vulnerability known to be exploited: CVE-1 (system)"}}},
+		"from the level on they reject": {part, []advisory.Match{match("CVE-2", "a", "critical", advisory.Vulnerable), match("CVE-1", "a", "critical", advisory.Vulnerable)}, nil,
+			judge.Verdict{Outcome: judge.Reject, Reasons: []string{"a 1: 2 vulnerabilities of severity critical or worse: CVE-1, CVE-2 (system)"}}},
+		"below it a control is the condition": {part, []advisory.Match{match("CVE-1", "a", "high", advisory.Vulnerable, mended), match("CVE-2", "b", "high", advisory.Vulnerable)}, nil,
+			judge.Verdict{Outcome: judge.Conditions, Conditions: []string{
+				"segment-network against b 1: 1 vulnerability of severity high or worse: CVE-2 (system)",
+				"upgrade-component or segment-network against a 1: 1 vulnerability of severity high or worse: CVE-1 (system)",
+			}}},
+		"what does not concern it is accepted": {part, []advisory.Match{match("CVE-1", "a", "critical", advisory.Fixed, known), match("CVE-2", "a", "critical", advisory.NotThere)}, nil, judge.Verdict{Outcome: judge.Accept}},
+		"what may concern it is cleared up": {part, []advisory.Match{match("CVE-1", "a", "critical", advisory.Unclear)}, nil,
+			judge.Verdict{Outcome: judge.Conditions, Conditions: []string{"clearing up or segment-network against a 1: 1 vulnerability may concern it: CVE-1 (system)"}}},
+		"what nobody has scored counts as high": {part, []advisory.Match{match("CVE-1", "a", "", advisory.Vulnerable, unscored)}, nil,
+			judge.Verdict{Outcome: judge.Conditions, Conditions: []string{"segment-network against a 1: 1 vulnerability of severity high or worse: CVE-1 (system)"}}},
+		"what could not be looked up is cleared up": {part, nil, []advisory.Considered{{Component: "b", Unknown: "no version"}, {Component: "a"}},
+			judge.Verdict{Outcome: judge.Conditions, Conditions: []string{"clear up 1 component could not be looked up: b"}}},
+		"an exception is a condition": {part + "\nexceptions: [{advisory: CVE-1, component: a, reason: not called, owner: J. Doe, until: 2026-12-31}]",
+			[]advisory.Match{match("CVE-1", "a", "critical", advisory.Vulnerable)}, nil,
+			judge.Verdict{Outcome: judge.Conditions, Conditions: []string{"exception for CVE-1 in a until 2026-12-31: not called (J. Doe)"}}},
+		"and only where it says": {part + "\nexceptions: [{advisory: CVE-1, component: b, reason: not called, owner: J. Doe, until: 2026-12-31}]",
+			[]advisory.Match{match("CVE-1", "a", "critical", advisory.Vulnerable)}, nil,
+			judge.Verdict{Outcome: judge.Reject, Reasons: []string{"a 1: 1 vulnerability of severity critical or worse: CVE-1 (system)"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := judge.ReadPolicy("p.yaml", []byte(c.policy))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.want.Policy = "p"
+			at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+			got := p.Judge(nil, nil, nil, at)
+			p.JudgeMatches(&got, c.matches, c.considered, at)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
