@@ -177,4 +177,5 @@ type Considered struct {
 	Candidates int            `json:"candidates"`         // vulnerabilities of the product, of any version
 	Statuses   map[Status]int `json:"statuses,omitempty"` // how many of them ended in which
 	Outside    int            `json:"outside"`            // turned down because the version lies outside
+	Elsewhere  int            `json:"elsewhere,omitzero"` // turned down because another product or platform is meant
 }

@@ -27,6 +27,8 @@ type Index struct {
 
 	facts, affected, prose, products, names, aliases, forecasts, info *column
 
+	folded folded // names of products, for Match
+
 	values struct { // of forecasts
 		once sync.Once
 		all  []forecast
