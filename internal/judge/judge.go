@@ -99,6 +99,7 @@ type Rule struct {
 	Why       string              `yaml:"why" json:"why"`
 	Recommend string              `yaml:"recommend" json:"recommend"`
 	Remedy    []string            `yaml:"remedy" json:"remedy,omitzero"`
+	Set       map[string]string   `yaml:"set" json:"set,omitzero"` // of set-setting: SUBJECT/KEY -> the value to write into the file; - takes the line out
 	Human     string              `yaml:"human" json:"human,omitzero"` // why no mechanical fix, where Remedy is empty
 	Control   []string            `yaml:"control" json:"control,omitzero"`
 

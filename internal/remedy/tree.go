@@ -113,6 +113,20 @@ func (t *Tree) Read(p string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// Original returns the content that the file at a path had before any change: the lines of
+// places are those of it.
+func (t *Tree) Original(p string) (string, error) {
+	f := t.Root.Lookup(p)
+	if f == nil || f.Node.Kind != image.File || f.Node.Size > MaxFile {
+		return "", fmt.Errorf("%q: no such file", p)
+	}
+	var b bytes.Buffer
+	if err := image.Copy(&b, f.Node); err != nil {
+		return "", fmt.Errorf("%q: %w", p, err)
+	}
+	return b.String(), nil
+}
+
 // Text is Read of a text file.
 func (t *Tree) Text(p string) (string, error) {
 	b, err := t.Read(p)

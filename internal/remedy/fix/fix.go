@@ -25,6 +25,7 @@ var fixes = []remedy.Fix{
 	requireNewPassword,
 	restrictMode,
 	setBootEnvironment,
+	setSetting,
 }
 
 // All returns every fix.
