@@ -40,11 +40,14 @@ type Format struct {
 // all lists the formats, one a line, in the order in which they are tried.
 var all = []Format{
 	csaf,
+	openSSL, // before cve, whose records these are too
+	cve,
 	epss,
 	kevCSV,
 	kevJSON,
 	nvd,
 	nvd11,
+	osv,
 }
 
 // All lists the formats by name.

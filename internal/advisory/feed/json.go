@@ -220,32 +220,6 @@ func (d *decoder) number() []byte {
 	return d.b[from:d.at]
 }
 
-// float reads a number, also one written as a string; 0 for null.
-func (d *decoder) float() float64 {
-	if d.null() {
-		return 0
-	}
-	var text []byte
-	switch c := d.space(); {
-	case c == '"':
-		text = d.bytes()
-	case c == '-' || c >= '0' && c <= '9':
-		text = d.number()
-	default:
-		d.want("a number")
-		return 0
-	}
-	if len(text) > 64 {
-		d.fail("a number of %d digits", len(text))
-		return 0
-	}
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		d.fail("%q is no number", text)
-	}
-	return f
-}
-
 // flag reads true or false; false for null.
 func (d *decoder) flag() bool {
 	switch {
@@ -403,7 +377,7 @@ func (d *decoder) unicode() rune {
 	return rune(n)
 }
 
-// end says that nothing may follow.
+// end says that nothing may follow, and returns what is wrong up to there.
 func (d *decoder) end() error {
 	if d.err == nil && d.space() != 0 {
 		d.want("the end")

@@ -56,7 +56,7 @@ func readKEV(in *input) error {
 				}
 			})
 			r, err := k.record()
-			if d.end(); d.err != nil {
+			if d.end() != nil {
 				err = d.err
 			}
 			if err != nil {

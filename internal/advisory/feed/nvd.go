@@ -38,7 +38,7 @@ func readNVD(in *input) error {
 		}
 		d := in.decoder(whole)
 		r, is := readNVDRecord(in, d)
-		if d.end(); d.err != nil {
+		if d.end() != nil {
 			return fmt.Errorf("record at byte %d: %w", at, d.err)
 		}
 		is.count(in, &r)
@@ -69,7 +69,7 @@ func readNVD(in *input) error {
 			} else {
 				r, is = readNVDRecord(in, d)
 			}
-			if d.end(); d.err == nil && r.ID == "" {
+			if d.end() == nil && r.ID == "" {
 				d.fail("it has no id")
 			}
 			if d.err != nil {
@@ -536,7 +536,7 @@ func readNVD11(in *input) error {
 			}
 			d := in.decoder(value)
 			r, is := readNVD11Record(d)
-			if d.end(); d.err == nil && r.ID == "" {
+			if d.end() == nil && r.ID == "" {
 				d.fail("it has no id")
 			}
 			if d.err != nil {

@@ -33,7 +33,7 @@ func versionRanges(text string) []advisory.Range {
 	if rest, ok := cutFold(text, "all versions "); ok && strings.ContainsAny(rest, "<>") {
 		text = rest
 	}
-	list, ok := constraints(text)
+	list, ok := constraints(strings.NewReplacer(", <", " <", ",<", " <", ", >", " >").Replace(text))
 	if !ok {
 		return []advisory.Range{{Raw: text}}
 	}
@@ -215,11 +215,11 @@ func ranges(list []constraint, scheme string) []advisory.Range {
 	return all
 }
 
-var version = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._+~:()-]*(?: (?:SP|Upd|Update|Service Pack|Build|MR|HF|Patch|Rev)\.? ?[0-9]+\w?| (?:MR|SP) Build [0-9]+)*$`)
+var single = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._+~:()-]*(?: (?:SP|Upd|Update|Service Pack|Build|MR|HF|Patch|Rev)\.? ?[0-9]+\w?| (?:MR|SP) Build [0-9]+)*$`)
 
 // versionLike says whether a text can be a version, and takes the v in front away.
 func versionLike(text string) (string, bool) {
-	if len(text) > 100 || !version.MatchString(text) {
+	if len(text) > 100 || !single.MatchString(text) {
 		return "", false
 	}
 	if text[0] == 'v' || text[0] == 'V' {
