@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/vesalius-project/vesalius/internal/advisory"
+	"github.com/vesalius-project/vesalius/internal/advisory/vex"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
@@ -39,6 +41,7 @@ func writeCycloneDX(w io.Writer, d *dossier.Dossier, _ Options) error {
 			Type: cdx.ComponentTypeApplication, Name: cmp.Or(clean(d.Tool.Name), "vesalius"), Version: clean(d.Tool.Version),
 			ExternalReferences: &[]cdx.ExternalReference{{Type: cdx.ERTypeWebsite, URL: home}},
 		}}},
+		Authors:   &[]cdx.OrganizationalContact{{Name: strings.TrimSpace(cmp.Or(clean(d.Tool.Name), "vesalius") + " " + clean(d.Tool.Version))}}, // made by no person
 		Component: cdxDevice(d),
 	}
 	components, dependencies := make([]cdx.Component, 0, len(all)), []cdx.Dependency{{Ref: "device"}}
@@ -171,8 +174,11 @@ func cdxEvidence(p *part) *cdx.Evidence {
 
 func cdxVulnerabilities(d *dossier.Dossier, all []*part) []cdx.Vulnerability {
 	var out []cdx.Vulnerability
-	for _, m := range d.Matches {
-		v := cdx.Vulnerability{ID: clean(m.Advisory), Analysis: &cdx.VulnerabilityAnalysis{State: cdxState(m.Status), Detail: strings.Join(proses(m.Why), "; ")}}
+	for _, m := range matches(d) {
+		v := cdx.Vulnerability{ID: clean(m.Advisory), Analysis: &cdx.VulnerabilityAnalysis{State: cdxState(m.Match), Detail: strings.Join(proses(m.Why), "; ")}}
+		if m.Status == advisory.NotThere {
+			v.Analysis.Justification = cdx.ImpactAnalysisJustification(vex.CycloneDXReason(m.Justification))
+		}
 		if strings.HasPrefix(m.Advisory, "CVE-") {
 			v.Source = &cdx.Source{Name: "NVD"}
 		}
@@ -187,33 +193,36 @@ func cdxVulnerabilities(d *dossier.Dossier, all []*part) []cdx.Vulnerability {
 			}
 			v.Ratings = &[]cdx.VulnerabilityRating{r}
 		}
-		if m.FixedIn != "" {
-			v.Recommendation = "fixed in " + clean(m.FixedIn)
+		if ids := slices.DeleteFunc(slices.Clone(m.CWE), func(n int) bool { return n < 1 }); len(ids) > 0 {
+			v.CWEs = &ids
 		}
+		v.Recommendation = todo(m.Match)
 		var affects []cdx.Affects
 		for _, p := range all {
-			if p.Name == m.Component && p.Component.Version == m.Version && (m.Root == "" || p.Root == m.Root) {
+			if p.Name == m.Component && (p.Component.Version == m.Version || p.Version == clean(m.Version)) && (m.Root == "" || p.Root == m.Root) {
 				affects = append(affects, cdx.Affects{Ref: p.Ref})
 			}
 		}
 		if affects != nil {
 			v.Affects = &affects
 		}
-		pairs := []string{"known-exploited", yesNo(fact.Say(m.KEV)), "epss", float(m.EPSS, 4)}
+		pairs := []string{"known-exploited", yesNo(fact.Say(m.KEV)), "epss", float(m.EPSS, 4), "kev-due", m.KEVDue, "fixed-in", m.FixedIn, "stated-by", m.By, "confidence", m.Confidence}
 		v.Properties = properties(pairs...)
 		out = append(out, v)
 	}
 	return out
 }
 
-// cdxState gives the status of a match. That a component is affected does not say that
-// the device can be attacked: that is for people to say.
-func cdxState(status advisory.Status) cdx.ImpactAnalysisState {
-	switch status {
-	case advisory.Fixed:
+// cdxState gives the status of a match. Exploitable says, as the standard defines it, that
+// the vulnerability may be: what is matched with low confidence is in triage.
+func cdxState(m *advisory.Match) cdx.ImpactAnalysisState {
+	switch {
+	case m.Status == advisory.Fixed:
 		return cdx.IASResolved
-	case advisory.NotThere:
+	case m.Status == advisory.NotThere:
 		return cdx.IASNotAffected
+	case m.Status == advisory.Vulnerable && (m.Confidence != "low" || m.By != ""):
+		return cdx.IASExploitable
 	}
 	return cdx.IASInTriage
 }

@@ -39,8 +39,12 @@ func base(root string, places ...fact.Place) fact.Base {
 // rich returns a dossier in which every part is used and every text may be hostile.
 func rich() *dossier.Dossier {
 	d := &dossier.Dossier{
-		Tool: dossier.Tool{Name: "vesalius", Version: "0.1.0", Rulebook: "2026-11-24", Index: dossier.Index{Date: "2026-11-20", Sources: []string{"nvd", "kev"}}},
-		At:   time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
+		Tool: dossier.Tool{Name: "vesalius", Version: "0.1.0", Rulebook: "2026-11-24", Index: dossier.Index{
+			Date: "2026-10-20", Sources: []string{"nvd", "kev"}, Vulnerabilities: 251_003,
+			From:  []dossier.IndexSource{{Source: "nvd", Date: "2026-10-20", Records: 250_100}, {Source: "kev", Date: "2026-10-19", Records: 1450}},
+			Years: []dossier.IndexYear{{Year: 2014, Known: 7900, All: 7950}, {Year: 2022, Known: 1200, All: 25000}},
+		}},
+		At: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
 		Run: dossier.Run{
 			Walls: []wall.Wall{
 				{Name: "files", Stands: true, By: "landlock ABI 7"}, {Name: "network", Stands: true, By: "landlock ABI 7"},
@@ -83,20 +87,15 @@ func rich() *dossier.Dossier {
 	d.Coverage = append(d.Coverage, fact.Coverage{Source: firmware, Root: "initramfs", Kind: fact.KindFile, Level: "full"},
 		fact.Coverage{Source: fact.Source{Witness: fact.Claimed, Input: "mds2.xlsx"}, Kind: fact.KindClaim, Level: "full"})
 	d.Findings = findings(d.Rules)
-	d.Matches = []advisory.Match{
-		{Advisory: "CVE-2022-48174", Component: "busybox", Version: "1.30.1", Root: "system", Status: "affected", Why: []string{"busybox 1.30.1 is below 1.36.1", "ash is in the image"}, Severity: "critical", CVSS: 9.8, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", EPSS: 0.0123, Confidence: "high", FixedIn: "1.36.1"},
-		{Advisory: "CVE-2016-2183", Component: "openssl", Version: "1.0.2u", Root: "system", Status: "not_affected", Why: []string{"the cipher is not built in"}, Confidence: "high"},
-	}
-	d.Considered = []advisory.Considered{
-		{Component: "busybox", Version: "1.30.1", Root: "system", As: []string{"busybox:busybox"}, Candidates: 19, Statuses: map[advisory.Status]int{advisory.Vulnerable: 1}, Outside: 18},
-		{Component: "acme-ui", Root: "system", Unknown: "no name of it stands in the index"},
-	}
-	d.Statements = []vex.Statement{{Vulnerability: "CVE-2016-2183", Component: vex.Ref{Name: "openssl", Version: "1.0.2u"}, Status: advisory.NotThere, Justification: "vulnerable_code_not_present", Form: "openvex", Document: "acme-2026-1", Author: "Acme product security"}}
+	d.Matches, d.Considered, d.Statements = vulnerabilities()
 	d.Claims = []dossier.Claim{
 		{Form: "mds2-2019", Question: "SAHD-9", Answer: "yes", Verdict: "contradicted", Because: "telnetd is started at boot", Findings: []string{"f-telnet"}},
 		{Form: "mds2-2019", Question: "PAUT-5", Answer: "yes", Verdict: "not shown"},
 	}
-	d.Risks = []risk.Risk{{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Exploitability: "E4", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no"}, Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design", Level: "unacceptable", After: "acceptable"}}, Level: "unacceptable", After: "acceptable", Priority: 1, Reasons: []string{"root shell without a password", "reachable from the network"}}}
+	d.Risks = []risk.Risk{
+		{ID: "R1", Title: "Someone on the network changes the dose", Findings: []string{"f-telnet", "f-root"}, Exploitability: "E4", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no"}, Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design", Level: "unacceptable", After: "acceptable"}}, Level: "unacceptable", After: "acceptable", Priority: 1, Reasons: []string{"root shell without a password", "reachable from the network"}},
+		{ID: "R2", Title: "The memory of the pump is read", Matches: []string{"CVE-2014-0160@openssl"}, Exploitability: "E5", Exposure: risk.Exposure{Started: "boot", Network: "network", Authenticated: "no", Services: []string{"https"}}, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N/CR:H", Score: 8.2, Harms: []risk.Harm{{Dimension: "privacy", Severity: "S3", From: "default", Level: "unacceptable"}, {Dimension: "patient-safety", Severity: "S2", From: "design", Level: "acceptable"}}, Level: "unacceptable", Measures: []string{"update openssl", "deny-inbound tcp/443"}, Priority: 2, First: "known exploited", Reasons: []string{"attacks are known", "the service is started at boot"}},
+	}
 	d.Assessed = &risk.Summary{Matrix: *risk.Default(), Harms: []risk.Harm{{Dimension: "patient-safety", Severity: "S4", From: "design"}}, Levels: map[string]int{"unacceptable": 1}, After: map[string]int{"acceptable": 1}, Unknown: map[string]int{"high": 1}, Unjudged: []string{"1 rule stayed without an answer somewhere: boot.not-verified"}}
 	d.Answers = []risk.Answer{{Question: "XAVN", Answer: "no", Who: "J. Doe", When: "2026-11-20", Why: "the ward's network is closed"}}
 	d.Remedies = []remedy.Remedy{{Fix: "disable-service", Finding: "f-telnet", Changes: []string{"/etc/inittab: line 12 removed"}, Before: judge.Bad, After: judge.Good, Stands: true}}
@@ -189,4 +188,36 @@ func findings(rules map[string]*judge.Rule) []*judge.Finding {
 		add("g-"+r, r, judge.Good, rules[r].Ask, "good", "").Root = "initramfs"
 	}
 	return out
+}
+
+// vulnerabilities are matches of every status, with and without what is known of attacks.
+func vulnerabilities() ([]advisory.Match, []advisory.Considered, []vex.Statement) {
+	ssl := func(m advisory.Match) advisory.Match {
+		m.Component, m.Version, m.Root, m.Confidence = "openssl", "1.0.2u", "system", "high"
+		m.Places = []string{"pump.bin!squashfs@0x20000!/usr/lib/libssl.so.1.0.2"}
+		return m
+	}
+	list := []advisory.Match{
+		{Advisory: "CVE-2022-48174", Component: "busybox", Version: "1.30.1", Root: "system", PURL: "pkg:generic/busybox@1.30.1", Status: "affected", Why: []string{"busybox 1.30.1 is below 1.36.1", "ash is in the image"}, Severity: "critical", CVSS: 9.8, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", EPSS: 0.0123, Percentile: 0.85, Confidence: "high", FixedIn: "1.36.1", CWE: []int{787}, Sources: []string{"nvd"}},
+		ssl(advisory.Match{Advisory: "CVE-2014-0160", Aliases: []string{"DSA-2896"}, Documents: []string{"ICSMA-99-001-01"}, Status: "affected", Why: []string{"openssl 1.0.2u lies in the range", "heartbeats are built in"}, Severity: "high", CVSS: 7.5, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", CWE: []int{125}, KEV: true, KEVAdded: "2022-05-04", KEVDue: "2022-05-25", Ransomware: true, EPSS: 0.9446, Percentile: 0.999, FixedIn: "1.0.2v", Advice: "Install firmware 4.3.0.", Published: "2014-04-07", Sources: []string{"nvd", "kev", "epss"}}),
+		ssl(advisory.Match{Advisory: "CVE-2016-2183", Status: "not_affected", Justification: "vulnerable_code_not_present", By: "Acme product security", Why: []string{"openssl 1.0.2u lies in the range", "of itself this is affected (confidence high)", "Acme product security states not affected because vulnerable code not present [openvex acme-2026-1]"}, Severity: "high", CVSS: 7.5}),
+		ssl(advisory.Match{Advisory: "CVE-2020-1967", Status: "fixed", Why: []string{"the suffix holds the fix"}, Severity: "high", CVSS: 7.5, FixedIn: "1.0.2u-4"}),
+		ssl(advisory.Match{Advisory: nastyHTML, Status: "affected", Why: []string{nastyEscape, nastyXML, nastySheet}, Severity: "strange", FixedIn: nastySheet, Advice: nastyHTML, By: nastyEscape, Places: []string{nastyBytes}}),
+	}
+	list[4].Confidence = "low"
+	for i := range 14 {
+		list = append(list, advisory.Match{Advisory: fmt.Sprintf("CVE-2019-%d", 1000+i), Component: "linux", Version: "4.19.94", Root: "system", Status: []advisory.Status{"affected", "under_investigation"}[i%2], Why: []string{"4.19.94 is below 4.19.200"}, Confidence: "medium", Severity: "medium", CVSS: 5.5, Vector: "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:N/I:N/A:H", EPSS: 0.0004})
+	}
+	considered := []advisory.Considered{
+		{Component: "busybox", Version: "1.30.1", Root: "system", As: []string{"busybox:busybox"}, Candidates: 19, Statuses: map[advisory.Status]int{advisory.Vulnerable: 1}, Outside: 18},
+		{Component: "openssl", Version: "1.0.2u", Root: "system", As: []string{"openssl:openssl"}, Candidates: 260, Statuses: map[advisory.Status]int{advisory.Vulnerable: 2, advisory.Fixed: 1, advisory.NotThere: 1}, Outside: 256},
+		{Component: "acme-ui", Root: "system", Unknown: "no name of it stands in the index"},
+		{Component: nastyHTML, Version: nastySheet, Root: "system", Unknown: "no name of it stands in the index"},
+		{Component: "mystery", Root: "system", Unknown: "it has no version"},
+	}
+	statements := []vex.Statement{
+		{Vulnerability: "CVE-2016-2183", Component: vex.Ref{Name: "openssl", Version: "1.0.2u"}, Status: advisory.NotThere, Justification: "vulnerable_code_not_present", Form: "openvex", Document: "acme-2026-1", Author: "Acme product security", At: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Effect: "changes the status of 1"},
+		{Vulnerability: "CVE-2016-2183", Product: vex.Ref{Vendor: "Acme", Name: "InfuPump 3000", Version: "4.3.0"}, Status: advisory.Fixed, Form: "csaf", Document: "ACME-7", Author: nastyHTML, Effect: "changes nothing: it is about Acme InfuPump 3000 4.3.0, and this is version 4.2.1"},
+	}
+	return list, considered, statements
 }

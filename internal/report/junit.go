@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/judge"
 )
 
 var junit = Form{
 	Name:  "junit",
-	Title: "JUnit XML, for CI: one test case for each rule and root",
+	Title: "JUnit XML, for CI: one test case for each rule and root, and for each component",
 	MIME:  "application/xml",
 	write: writeJUnit,
 }
@@ -94,6 +95,10 @@ func writeJUnit(w io.Writer, d *dossier.Dossier, _ Options) error {
 			out.Skipped++
 		}
 	}
+	if s := junitVulnerabilities(d); s.Tests > 0 {
+		out.Suites = append(out.Suites, s)
+		out.Tests, out.Failures, out.Skipped = out.Tests+s.Tests, out.Failures+s.Failures, out.Skipped+s.Skipped
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -144,4 +149,79 @@ func junitCaseOf(d *dossier.Dossier, findings []*judge.Finding, at map[string]st
 		c.Skipped = &junitSkipped{Message: "unknown: " + list(slices.Compact(reasons), 3)}
 	}
 	return c
+}
+
+// junitVulnerabilities is a suite of its own: a test for each component, failed where it is
+// affected, skipped where that is not known.
+func junitVulnerabilities(d *dossier.Dossier) junitSuite {
+	type name struct{ component, version, root string }
+	byName := map[name][]matched{}
+	var order []name
+	see := func(n name) {
+		if _, ok := byName[n]; !ok {
+			byName[n] = nil
+			order = append(order, n)
+		}
+	}
+	unknown := map[name]string{}
+	for _, c := range d.Considered {
+		n := name{c.Component, c.Version, c.Root}
+		see(n)
+		if c.Unknown != "" {
+			unknown[n] = c.Unknown
+		}
+	}
+	for _, m := range matches(d) {
+		n := name{m.Component, m.Version, m.Root}
+		see(n)
+		byName[n] = append(byName[n], m)
+	}
+	slices.SortStableFunc(order, func(a, b name) int {
+		return cmp.Or(cmp.Compare(a.component, b.component), cmp.Compare(a.version, b.version), cmp.Compare(a.root, b.root))
+	})
+	s := junitSuite{Name: "vulnerabilities", Timestamp: d.At.UTC().Format("2006-01-02T15:04:05")}
+	for _, n := range order {
+		c := junitCase{Class: "vesalius.vulnerability", Name: clean(strings.TrimSpace(n.component + " " + n.version))}
+		if n.root != "" && n.root != "system" {
+			c.Name += " (" + clean(n.root) + ")"
+		}
+		var lines []string
+		affected, unclear := 0, 0
+		worst, rank := "", 100
+		for _, m := range byName[n] {
+			switch m.Status {
+			case advisory.Vulnerable:
+				affected++
+				if r := severityRank(m.Match); r < rank {
+					worst, rank = cmp.Or(clean(m.Severity), "unstated"), r
+				}
+				words := strings.TrimRight(clean(m.Advisory)+" "+severityWords(m.Match), " ")
+				if e := exploitation(m.Match); e != "" {
+					words += ", " + e
+				}
+				lines = append(lines, words+": "+cut(strings.Join(proses(m.Why), "; "), textLong)+"\n    "+todo(m.Match))
+			case advisory.Unclear:
+				unclear++
+			case advisory.Fixed, advisory.NotThere:
+			}
+		}
+		switch {
+		case affected > 0:
+			more := ""
+			if k := len(lines) - junitLines; k > 0 {
+				lines, more = lines[:junitLines], fmt.Sprintf("\nand %d more", k)
+			}
+			c.Failure = &junitFailure{Message: fmt.Sprintf("%s: %s", worst, plural(affected, "vulnerability", "vulnerabilities")), Type: worst, Text: "\n" + strings.Join(lines, "\n") + more + "\n"}
+			s.Failures++
+		case unknown[n] != "":
+			c.Skipped = &junitSkipped{Message: "unknown: " + prose(unknown[n])}
+			s.Skipped++
+		case unclear > 0:
+			c.Skipped = &junitSkipped{Message: "unknown: " + plural(unclear, "vulnerability", "vulnerabilities") + " under investigation"}
+			s.Skipped++
+		}
+		s.Cases = append(s.Cases, c)
+		s.Tests++
+	}
+	return s
 }

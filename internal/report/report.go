@@ -1,5 +1,5 @@
 // Package report makes readable and exchangeable forms of a dossier: text, HTML, JSON,
-// SARIF, JUnit, CycloneDX, SPDX and CSV.
+// SARIF, JUnit, CycloneDX, SPDX, OpenVEX, CSAF and CSV.
 //
 // A [Form] is one file and one line of the list in this file. All forms are made from the
 // dossier alone, and the same dossier gives the same bytes. What came from an input never
@@ -45,9 +45,15 @@ var forms = []Form{
 	junit,
 	cyclonedx,
 	spdx,
+	openvex,
+	csaf,
+	cyclonedxVEX,
 	csvFindings,
 	csvComponents,
 	fdaSupport,
+	csvVulnerabilities,
+	fdaVulnerabilities,
+	sbomCheck,
 }
 
 // Forms returns every form.

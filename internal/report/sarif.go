@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -157,6 +158,18 @@ func writeSARIF(w io.Writer, d *dossier.Dossier, _ Options) error {
 		}
 		run.Results = append(run.Results, sarifResultOf(f, i))
 	}
+	for _, m := range matches(d) {
+		if m.Status != advisory.Vulnerable && m.Status != advisory.Unclear {
+			continue
+		}
+		i, ok := rules["\x00"+m.Advisory]
+		if !ok {
+			i = len(run.Tool.Driver.Rules)
+			rules["\x00"+m.Advisory] = i
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifVulnerability(m.Match))
+		}
+		run.Results = append(run.Results, sarifMatch(m.Match, i))
+	}
 	return dossier.Encode(w, sarifLog{
 		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
 	})
@@ -184,6 +197,70 @@ func sarifRuleOf(r *judge.Rule, severity string) sarifRule {
 		out.More["security-severity"] = s
 	}
 	return out
+}
+
+// sarifVulnerability is a vulnerability as a rule: its id is that of the CVE.
+func sarifVulnerability(m *advisory.Match) sarifRule {
+	id := cmp.Or(clean(m.Advisory), "unnamed")
+	tags := []string{"vulnerability"}
+	for _, n := range m.CWE {
+		tags = append(tags, fmt.Sprintf("external/cwe/cwe-%03d", n))
+	}
+	words := id + " is known of a component"
+	if s := exploitation(m); s != "" {
+		words += ": " + s
+	}
+	out := sarifRule{
+		ID: id, Short: sarifText{words}, Default: sarifLevel{sarifLevelOf(m.Severity)},
+		More: map[string]any{"tags": slices.Compact(slices.Sorted(slices.Values(tags)))},
+	}
+	if m.CVSS > 0 {
+		out.More["security-severity"] = float(m.CVSS, 1)
+	} else if s, ok := securitySeverity(m.Severity); ok {
+		out.More["security-severity"] = s
+	}
+	if do := todo(m); do != "" {
+		out.Help = &sarifText{do}
+	}
+	return out
+}
+
+// sarifMatch is what became of a vulnerability and a component, as a result.
+func sarifMatch(m *advisory.Match, index int) sarifResult {
+	words := cmp.Or(clean(m.Advisory), "unnamed") + " in " + clean(strings.TrimSpace(m.Component+" "+m.Version)) + ", " + statusWords(m.Status)
+	if s := severityWords(m); s != "" {
+		words += ", " + s
+	}
+	if s := exploitation(m); s != "" {
+		words += ", " + s
+	}
+	if why := strings.Join(proses(m.Why), "; "); why != "" {
+		words += ": " + cut(why, htmlLong)
+	}
+	r := sarifResult{
+		Rule: cmp.Or(clean(m.Advisory), "unnamed"), Index: index, Kind: "fail", Level: sarifLevelOf(m.Severity), Message: sarifText{unlinked(words)},
+		Fingerprints: map[string]string{"vesaliusVulnerability/v1": clean(strings.Join([]string{m.Advisory, m.Component, m.Version, m.Root}, "|"))},
+		More:         map[string]any{"status": clean(string(m.Status)), "confidence": clean(m.Confidence), "known-exploited": m.KEV},
+	}
+	if m.Root != "" {
+		r.More["root"] = clean(m.Root)
+	}
+	if m.EPSS > 0 {
+		r.More["epss"] = m.EPSS
+	}
+	if m.Status == advisory.Unclear {
+		r.Kind, r.Level = "open", "none" // 3.27.10
+	}
+	var places []fact.Place
+	for _, s := range m.Places[:min(len(m.Places), sarifPlaces)] {
+		p, err := fact.ParsePlace(s)
+		if err != nil {
+			p = fact.Place{Endpoint: s} // as it stands
+		}
+		places = append(places, p)
+	}
+	r.Locations = sarifLocations(places)
+	return r
 }
 
 // securitySeverity gives a severity as code scanning sites want it: the middle of its

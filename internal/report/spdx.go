@@ -50,6 +50,7 @@ type spdxPackage struct {
 	LicenseComments string         `json:"licenseComments,omitempty"`
 	Copyright       string         `json:"copyrightText"`
 	Source          string         `json:"sourceInfo,omitempty"`
+	Comment         string         `json:"comment,omitempty"`
 	Refs            []spdxRef      `json:"externalRefs,omitempty"`
 	ValidUntil      string         `json:"validUntilDate,omitempty"`
 }
@@ -124,6 +125,9 @@ func spdxPackageOf(p *part) spdxPackage {
 	}
 	if t, err := time.Parse(time.DateOnly, p.EndOfSupport); err == nil {
 		out.ValidUntil = t.Format(time.RFC3339)
+	}
+	if p.Support != "" {
+		out.Comment = "level of support: " + prose(p.Support) // FDA, V.A.4(b)
 	}
 	source := []string{}
 	if p.How != "" {

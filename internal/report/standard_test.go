@@ -18,11 +18,15 @@ import (
 	"testing"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/gocsaf/csaf/v3/csaf"
+	openvex "github.com/openvex/go-vex/pkg/vex"
 	sarif "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdxlib"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
+	"github.com/vesalius-project/vesalius/internal/advisory/vex"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/judge"
 	"github.com/vesalius-project/vesalius/internal/report"
@@ -125,8 +129,13 @@ func checkSARIF(t *testing.T, run *sarif.Run, d *dossier.Dossier) {
 			open++
 		}
 	}
+	for _, m := range d.Matches {
+		if m.Status == advisory.Vulnerable || m.Status == advisory.Unclear {
+			open++
+		}
+	}
 	if len(run.Results) != open {
-		t.Errorf("%d results for %d findings that are bad or unknown", len(run.Results), open)
+		t.Errorf("%d results for %d findings that are bad or unknown and vulnerabilities that are there or may be", len(run.Results), open)
 	}
 	seen := map[string]bool{}
 	for _, r := range run.Results {
@@ -137,7 +146,7 @@ func checkSARIF(t *testing.T, run *sarif.Run, d *dossier.Dossier) {
 		if (r.Kind == "fail") == (r.Level == "none") {
 			t.Errorf("kind %s with level %s", r.Kind, r.Level)
 		}
-		id := r.PartialFingerprints["vesaliusFinding/v1"]
+		id := r.PartialFingerprints["vesaliusFinding/v1"] + r.PartialFingerprints["vesaliusVulnerability/v1"]
 		if id == "" || seen[id] {
 			t.Errorf("fingerprint %q", id)
 		}
@@ -155,10 +164,9 @@ func checkSARIF(t *testing.T, run *sarif.Run, d *dossier.Dossier) {
 	}
 }
 
-// TestCycloneDX holds the form to the standard's schema, and its references to what is
-// there.
-func TestCycloneDX(t *testing.T) {
-	t.Parallel()
+// cyclonedxSchema is the schema that cyclonedx-go carries, and its files.
+func cyclonedxSchema(t *testing.T) (*jsonschema.Schema, map[string][]byte) {
+	t.Helper()
 	dir := filepath.Join(module(t, "github.com/CycloneDX/cyclonedx-go"), "schema")
 	files := map[string][]byte{}
 	for url, name := range map[string]string{"bom-1.6.schema.json": "bom-1.6.schema.json", "spdx.schema.json": "spdx.schema.json", "jsf-0.82.schema.json": "jsf-0.82.schemax.json"} {
@@ -168,11 +176,19 @@ func TestCycloneDX(t *testing.T) {
 		}
 		files["http://cyclonedx.org/schema/"+url] = b
 	}
-	s := schema(t, "http://cyclonedx.org/schema/bom-1.6.schema.json", files)
+	return schema(t, "http://cyclonedx.org/schema/bom-1.6.schema.json", files), files
+}
+
+// TestCycloneDX holds the form to the standard's schema, and its references to what is
+// there.
+func TestCycloneDX(t *testing.T) {
+	t.Parallel()
+	s, files := cyclonedxSchema(t)
 	for name, d := range dossiers() {
 		t.Run(name, func(t *testing.T) {
 			text := write(t, "cyclonedx", d, report.Options{})
 			valid(t, s, text)
+			valid(t, s, write(t, "cyclonedx-vex", d, report.Options{}))
 			var bom cdx.BOM
 			if err := cdx.NewBOMDecoder(strings.NewReader(text), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
 				t.Fatal(err)
@@ -325,6 +341,8 @@ func TestJUnit(t *testing.T) {
 		}
 	}
 	tests, failures, skipped := 0, 0, 0
+	components := map[string]judge.Outcome{"busybox 1.30.1": judge.Bad, "openssl 1.0.2u": judge.Bad, "linux 4.19.94": judge.Bad, "acme-ui": judge.Unknown, "mystery": judge.Unknown, nastyHTML + " " + nastySheet: judge.Unknown}
+	all := len(want) + len(components)
 	for _, s := range got.Suites {
 		f, k := 0, 0
 		for _, c := range s.Cases {
@@ -338,6 +356,13 @@ func TestJUnit(t *testing.T) {
 				outcome = judge.Unknown
 				k++
 			}
+			if s.Name == "vulnerabilities" {
+				if want := components[c.Name]; want != outcome {
+					t.Errorf("%s: %s, want %s", c.Name, outcome, want)
+				}
+				delete(components, c.Name)
+				continue
+			}
 			if want[test{s.Name, rule}] != outcome {
 				t.Errorf("%s in %s: %s, want %s", rule, s.Name, outcome, want[test{s.Name, rule}])
 			}
@@ -347,15 +372,15 @@ func TestJUnit(t *testing.T) {
 		}
 		tests, failures, skipped = tests+s.Tests, failures+f, skipped+k
 	}
-	if tests != len(want) || tests != got.Tests || failures != got.Failures || skipped != got.Skipped {
-		t.Errorf("counts %d %d %d, has %d %d %d of %d", got.Tests, got.Failures, got.Skipped, tests, failures, skipped, len(want))
+	if tests != all || len(components) > 0 || tests != got.Tests || failures != got.Failures || skipped != got.Skipped {
+		t.Errorf("counts %d %d %d, has %d %d %d of %d", got.Tests, got.Failures, got.Skipped, tests, failures, skipped, all)
 	}
 }
 
 // TestCSV holds that every row has every column and that no cell is a formula.
 func TestCSV(t *testing.T) {
 	t.Parallel()
-	for _, form := range []string{"csv", "csv-components"} {
+	for _, form := range []string{"csv", "csv-components", "csv-vulnerabilities", "fda-vulnerabilities"} {
 		rows, err := csv.NewReader(strings.NewReader(write(t, form, rich(), report.Options{}))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
@@ -373,6 +398,63 @@ func TestCSV(t *testing.T) {
 		}
 		if len(rows) < 2 || neutral == 0 {
 			t.Errorf("%s: %d rows, %d neutralised cells: nothing was tried", form, len(rows), neutral)
+		}
+	}
+}
+
+// TestVEX holds the three forms of VEX to their standards and to the matches: each is
+// stated once, of the device and of the component, with what is to be done or why not.
+func TestVEX(t *testing.T) {
+	t.Parallel()
+	for name, d := range dossiers() {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(write(t, "csaf", d, report.Options{})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := csaf.ValidateCSAF(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wrong {
+			t.Errorf("csaf, %s: %s", name, w)
+		}
+		open, err := openvex.Parse([]byte(write(t, "openvex", d, report.Options{})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range open.Statements {
+			if err := open.Statements[i].Validate(); err != nil {
+				t.Errorf("openvex, %s: statement %d: %v", name, i, err)
+			}
+		}
+		want := map[string]advisory.Status{}
+		for _, m := range d.Matches {
+			s := m.Status
+			if m.Confidence == "low" {
+				s = advisory.Unclear
+			}
+			want[m.Advisory+" "+m.Component] = s
+		}
+		for _, form := range []string{"openvex", "csaf", "cyclonedx-vex"} {
+			text := write(t, form, d, report.Options{})
+			list, err := vex.Read(form, []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list) != len(want) {
+				t.Errorf("%s, %s: %d statements of %d", form, name, len(list), len(want))
+			}
+			for _, s := range list {
+				if s.Component.Name == "linux" && (s.Product.Name != "InfuPump 3000" || s.Product.Version != "4.2.1" || want[s.Vulnerability+" linux"] != s.Status) {
+					t.Errorf("%s: %+v", form, s)
+				}
+				if s.Status == advisory.Vulnerable && s.Do() == "" || s.Status == advisory.NotThere && s.Justification == "" || s.Status == advisory.NotThere && s.Quotes != "Acme product security" {
+					t.Errorf("%s: %+v", form, s)
+				}
+			}
+			if form == "openvex" && (strings.Contains(text, "vesalius: {\\\"product") || strings.Contains(text, "cpe23")) {
+				t.Error("openvex: a name stands in the extension alone, or in what the schema does not know")
+			}
 		}
 	}
 }

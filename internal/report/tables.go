@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -16,7 +17,12 @@ import (
 type pageTable struct {
 	ID, Title, Note string
 	Columns         []pageColumn
-	Rows            [][]pageCell
+	Rows            []pageRow
+}
+
+type pageRow struct {
+	ID    string // for links to it
+	Cells []pageCell
 }
 
 type pageColumn struct{ Title, Class string }
@@ -24,6 +30,7 @@ type pageColumn struct{ Title, Class string }
 type pageCell struct {
 	Head        bool
 	Class, Text string
+	Steps       []string // shown when asked for; Text is then their title
 }
 
 // table begins a table. A column is its title and, after a colon, how its cells look:
@@ -41,19 +48,22 @@ func table(id, title, note string, columns ...string) pageTable {
 func (t *pageTable) row(cells ...string) {
 	row := make([]pageCell, len(cells))
 	for i, s := range cells {
-		row[i] = pageCell{i == 0, t.Columns[i].Class, s}
+		row[i] = pageCell{Head: i == 0, Class: t.Columns[i].Class, Text: s}
 		if (t.Columns[i].Title == "Severity" || t.Columns[i].Title == "At most") && dossier.Rank(s) >= 0 {
 			row[i].Class += " " + s
 		}
 	}
-	t.Rows = append(t.Rows, row)
+	t.Rows = append(t.Rows, pageRow{Cells: row})
 }
+
+// last returns the row that was added last.
+func (t *pageTable) last() *pageRow { return &t.Rows[len(t.Rows)-1] }
 
 // pageTables returns the tables that have rows, in the order of the page.
 func pageTables(d *dossier.Dossier) []pageTable {
 	at := roots(d)
 	all := []pageTable{
-		unknownTable(d), risksTable(d), remediesTable(d), claimsTable(d), matchesTable(d),
+		unknownTable(d), risksTable(d), remediesTable(d), claimsTable(d), matchesTable(d), notLookedUpTable(d), statementsTable(d), assessmentTable(d), sbomTable(d),
 		componentsTable(d, at), servicesTable(d, at), accountsTable(d, at),
 		gapsTable(d), coverageTable(d), layersTable(d), goodTable(d), aboutTable(d),
 	}
@@ -102,10 +112,60 @@ func claimsTable(d *dossier.Dossier) pageTable {
 	return t
 }
 
+// htmlMatches is how many vulnerabilities the page lists.
+const htmlMatches = 2000
+
 func matchesTable(d *dossier.Dossier) pageTable {
-	t := table("advisories", "Advisories", "", "Advisory:short", "Component:name", "Version", "Status:short", "Severity:short", "CVSS:num", "EPSS:num", "Exploited:short", "Fixed in", "Why:text")
-	for _, m := range d.Matches {
-		t.row(clean(m.Advisory), clean(m.Component), clean(m.Version), clean(string(m.Status)), clean(m.Severity), float(m.CVSS, 1), float(m.EPSS, 4), yesNo(fact.Say(m.KEV)), clean(m.FixedIn), strings.Join(proses(m.Why), "; "))
+	note := strings.Join(append([]string{lookedUp(d)}, indexWords(d)...), " ")
+	t := table("vulnerabilities", "Vulnerabilities", strings.TrimSpace(note), "Vulnerability:short", "Status:short", "Component:name", "Version", "Severity:short", "CVSS:num", "Exploited:short", "EPSS:num short", "Fixed in", "What to do:text", "Why:why")
+	all := matches(d)
+	if len(all) > htmlMatches {
+		t.Note += fmt.Sprintf(" The first %d of %d are listed here, all of them by -f csv-vulnerabilities.", htmlMatches, len(all))
+		all = all[:htmlMatches]
+	}
+	for _, m := range all {
+		exploited := ""
+		if m.KEV {
+			exploited = "yes"
+			if m.KEVDue != "" {
+				exploited = "due " + prose(m.KEVDue)
+			}
+		}
+		epss := ""
+		if m.EPSS > 0 {
+			epss = percent(m.EPSS)
+		}
+		why := plural(len(m.Why), "step", "steps")
+		if m.Confidence == "low" || m.Confidence == "medium" {
+			why += ", " + m.Confidence + " confidence"
+		}
+		t.row(clean(m.Advisory), statusWords(m.Status), clean(m.Component), clean(m.Version), prose(m.Severity), float(m.CVSS, 1), exploited, epss, prose(m.FixedIn), todo(m.Match), why)
+		cells := t.last().Cells
+		cells[len(cells)-1].Steps = proses(m.Why)
+		if m.KEV && m.Status == advisory.Vulnerable {
+			cells[6].Class += " critical"
+		}
+	}
+	return t
+}
+
+func notLookedUpTable(d *dossier.Dossier) pageTable {
+	t := table("not-looked-up", "Not looked up", "Components of which no vulnerability can be known.", "Component:name", "Version", "Root:short", "Why:text")
+	for _, c := range unlookable(d) {
+		t.row(clean(c.Component), clean(c.Version), clean(c.Root), prose(c.Unknown))
+	}
+	return t
+}
+
+func statementsTable(d *dossier.Dossier) pageTable {
+	t := table("statements", "Statements", "What others state of vulnerabilities, and what became of it.", "Vulnerability:short", "Status:short", "Product", "Component", "Reason:text", "By", "Document:code", "Of:short", "Effect:text")
+	for _, s := range d.Statements {
+		date := ""
+		if !s.At.IsZero() {
+			date = s.At.UTC().Format("2006-01-02")
+		}
+		reason := strings.Trim(strings.ReplaceAll(s.Justification, "_", " ")+": "+s.Impact, ": ")
+		t.row(clean(s.Vulnerability), statusWords(s.Status), prose(s.Product.String()), prose(s.Component.String()), prose(reason), prose(s.Author), clean(strings.TrimSpace(s.Form+" "+s.Document)), date, prose(s.Effect))
 	}
 	return t
 }

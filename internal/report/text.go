@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -25,6 +26,8 @@ const (
 	textPlaces = 3 // places of a finding
 	textRules  = 6
 	textGaps   = 12
+	textWorst  = 10 // components, and vulnerabilities
+	textNames  = 20
 	textLong   = 240 // characters of one piece of evidence
 	textPlace  = 400 // characters of a place
 )
@@ -34,6 +37,7 @@ func writeText(w io.Writer, d *dossier.Dossier, o Options) error {
 	p.head(d)
 	p.vectors(d)
 	p.bad(d)
+	p.vulnerabilities(d)
 	p.unknown(d)
 	p.gaps(d)
 	p.coverage(d)
@@ -202,6 +206,96 @@ func (p *printer) finding(f *judge.Finding, at map[string]string, alone bool) {
 	}
 	if n := max(f.Count, len(f.Places)) - places; n > 0 && places > 0 {
 		p.line("          and %d more", n)
+	}
+}
+
+// vulnerabilities writes what is known of the components: how many, the worst ones, what
+// could not be looked up, and what the index knows.
+func (p *printer) vulnerabilities(d *dossier.Dossier) {
+	if len(d.Matches)+len(d.Considered)+len(d.Facts.Component) == 0 {
+		return
+	}
+	p.title("Vulnerabilities")
+	if s := lookedUp(d); s != "" {
+		p.para("  ", s)
+	}
+	for _, s := range indexWords(d) {
+		p.para("  ", s)
+	}
+	if all := concerns(d); len(all) > 0 {
+		p.line("")
+		p.line("%s", p.paint("2", fmt.Sprintf("  %-26s %8s %6s %8s %5s %8s  %s", "", "affected", "maybe", "critical", "high", "attacked", "worst")))
+		for i, c := range all {
+			if i == textWorst && len(all) > textWorst+1 {
+				p.line("  and %d more", len(all)-i)
+				break
+			}
+			name := clean(c.Component + " " + c.Version)
+			if c.Root != "" && c.Root != "system" {
+				name += " (" + clean(c.Root) + ")"
+			}
+			row := fmt.Sprintf("  %-26s %s %6s %8s %5s %8s  %s", cut(name, 26), p.paint(hue(c.Worst), fmt.Sprintf("%8s", number(c.Count[advisory.Vulnerable]))), number(c.Count[advisory.Unclear]),
+				number(c.Critical), number(c.High), number(c.KEV), p.paint(hue(c.Worst), clean(c.Worst)))
+			p.line("%s", strings.TrimRight(row, " "))
+		}
+	}
+	worst := matches(d)
+	n := 0
+	for _, m := range worst {
+		if m.Status == advisory.Vulnerable || m.Status == advisory.Unclear {
+			n++
+		}
+	}
+	for _, m := range worst[:min(n, textWorst)] {
+		p.match(m)
+	}
+	if n > textWorst {
+		p.line("")
+		p.para("  ", fmt.Sprintf("and %d more, all of them with -f csv-vulnerabilities", n-textWorst))
+	}
+	if all := unlookable(d); len(all) > 0 {
+		p.line("")
+		p.para("  ", "Not looked up, so nothing is known of:")
+		for _, r := range unknownComponents(all) {
+			p.para("    ", list(r.Names, textNames)+": "+r.Why)
+		}
+	}
+}
+
+func (p *printer) match(m matched) {
+	p.line("")
+	label := fmt.Sprintf("%-9s ", clean(cut(m.Severity, 9)))
+	words := clean(m.Advisory) + " in " + clean(strings.TrimSpace(m.Component+" "+m.Version))
+	if m.Status != advisory.Vulnerable {
+		words += ", " + statusWords(m.Status)
+	}
+	if m.CVSS > 0 {
+		words += ", CVSS " + float(m.CVSS, 1)
+	}
+	if s := exploitation(m.Match); s != "" {
+		words += ", " + s
+	}
+	if m.Confidence == "low" || m.Confidence == "medium" {
+		words += " (" + m.Confidence + " confidence)"
+	}
+	for i, l := range wrap(words, max(p.width-len(label), 20)) {
+		if i == 0 {
+			p.line("%s%s", p.paint(hue(m.Severity), label), l)
+		} else {
+			p.line("%s%s", strings.Repeat(" ", len(label)), l)
+		}
+	}
+	if why := cut(strings.Join(proses(m.Why), "; "), textLong); why != "" {
+		p.para("    why   ", why)
+	}
+	if m.By != "" {
+		p.para("    by    ", prose(m.By))
+	}
+	if m.Risk != nil {
+		p.para("    risk  ", prose(m.Risk.Level+": "+m.Risk.Title))
+	}
+	if do := todo(m.Match); do != "" {
+		p.para("    do    ", cut(do, textLong))
 	}
 }
 

@@ -284,6 +284,12 @@ func warnings(d *dossier.Dossier) []string {
 		}
 		out = append(out, s+": see the gaps below.")
 	}
+	if days, ok := indexAge(d); ok && days > indexOld {
+		out = append(out, "The vulnerability index is "+plural(days, "day", "days")+" older than the assessment: an update is due.")
+	}
+	if n := attacked(d); n > 0 {
+		out = append(out, plural(n, "vulnerability of it is", "vulnerabilities of it are")+" known to be exploited: they come first.")
+	}
 	for _, w := range d.Run.Walls {
 		if !w.Stands {
 			out = append(out, "The reading process kept a right, the wall "+prose(w.Name)+" does not stand: "+prose(w.Why))

@@ -17,8 +17,8 @@ import (
 // WriteCSAF writes statements as one document of CSAF 2.0, profile VEX (4.5); without a
 // statement it is of the base profile, for the other demands one.
 func WriteCSAF(w io.Writer, d Document, list []Statement) error {
-	if strings.TrimSpace(d.ID) == "" || d.Author == "" || d.Title == "" || d.URL == "" || d.At.IsZero() {
-		return errors.New("CSAF: a document needs an id, a title, a date, an author and the author's address")
+	if strings.TrimSpace(d.ID) == "" || d.Author == "" || d.Title == "" || d.URL == "" {
+		return errors.New("CSAF: a document needs an id, a title, an author and the author's address")
 	}
 	list = csafOrder(quoted(d, list))
 	date := stamp(d.At, d.At)

@@ -143,7 +143,13 @@ func cyclonedxReason(s *Statement) string {
 	if word, ok := cyclonedxReasons[s.Because]; ok && word == s.Justification {
 		return s.Because
 	}
-	switch s.Justification {
+	return CycloneDXReason(s.Justification)
+}
+
+// CycloneDXReason gives a justification of OpenVEX in the words of CycloneDX, "" where it
+// is none.
+func CycloneDXReason(justification string) string {
+	switch justification {
 	case "component_not_present", "vulnerable_code_not_present":
 		return "code_not_present"
 	case "vulnerable_code_not_in_execute_path":

@@ -247,7 +247,7 @@ func openvexProductOf(r Ref) openvexProduct {
 	case r.PURL != "":
 		p.ID = r.PURL
 	default:
-		p.ID = generic(r)
+		p.ID = Generic(r)
 	}
 	return p
 }

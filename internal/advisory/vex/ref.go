@@ -43,8 +43,8 @@ func unescape(s string) string {
 	return s
 }
 
-// generic names a thing that has no package URL by one.
-func generic(r Ref) string {
+// Generic names a thing that has no package URL by one.
+func Generic(r Ref) string {
 	s := "pkg:generic/"
 	if r.Vendor != "" {
 		s += escape(r.Vendor) + "/"

@@ -174,6 +174,9 @@ var justifications = []string{
 	"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
 }
 
+// Justifications returns the words that a justification may be.
+func Justifications() []string { return slices.Clone(justifications) }
+
 // Do returns what can be done, in words, empty where nothing is stated.
 func (s *Statement) Do() string {
 	var words []string
