@@ -38,14 +38,10 @@ func look(t *testing.T, r *examples.Replica, fixed bool) (*fact.Set, []judge.Fin
 	if err != nil {
 		t.Fatal(err)
 	}
-	matcher, err := signature.Matcher()
-	if err != nil {
-		t.Fatal(err)
-	}
 	res, err := firmware.Examine(t.Context(), firmware.Input{Name: name, Blob: image.BytesBlob(data)}, firmware.Options{
 		Image:      image.Options{Formats: format.All(), Budget: budget.New(budget.Limits{}), Workers: 2},
 		At:         time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
-		Signatures: matcher,
+		Signatures: signature.Matcher,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/advisory/support"
@@ -192,10 +193,7 @@ func mend(ctx context.Context, job fixJob, files scanFiles, progress func(image.
 		ctx, stop = context.WithTimeout(ctx, job.Scan.Timeout)
 		defer stop()
 	}
-	matcher, err := signature.Matcher()
-	if err != nil {
-		return nil, err
-	}
+	matcher := sync.OnceValues(signature.Matcher) // one for the looks before and after
 	judger, err := judge.New(job.Rules)
 	if err != nil {
 		return nil, err

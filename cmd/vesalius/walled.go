@@ -155,22 +155,19 @@ func examine(ctx context.Context, job scanJob, files scanFiles, progress func(im
 		ctx, stop = context.WithTimeout(ctx, job.Timeout)
 		defer stop()
 	}
-	matcher, err := signature.Matcher()
-	if err != nil {
-		return nil, err
-	}
 	o := firmware.Options{
 		Image: image.Options{
 			Formats: format.All(), Budget: budget.New(job.Limits), Spill: image.NewSpill(files.spill),
 			Workers: cmp.Or(job.Workers, runtime.GOMAXPROCS(0)), Progress: progress,
 		},
-		At: job.At, Signatures: matcher,
+		At: job.At, Signatures: signature.Matcher,
 	}
 	if job.CacheKey != "" {
 		o.Cache, o.CacheKey = cache.Open(files.segments), job.CacheKey
 	}
 	in := firmware.Input{Name: job.Name}
 	var gaps []fact.Gap
+	var err error
 	digest := make(chan string, 1)
 	if job.Dir != "" {
 		if in.Nodes, gaps, err = image.Tree(job.Dir); err != nil {

@@ -149,8 +149,12 @@ func rewrite(v reflect.Value, change func(string) string) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() && v.Type().Field(i).Name != "ID" {
-				rewrite(v.Field(i), change)
+			switch v.Field(i).Kind() {
+			case reflect.String, reflect.Struct, reflect.Slice, reflect.Pointer:
+				if f := v.Type().Field(i); f.IsExported() && f.Name != "ID" {
+					rewrite(v.Field(i), change)
+				}
+			default: // no text below
 			}
 		}
 	case reflect.String:

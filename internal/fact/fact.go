@@ -379,11 +379,20 @@ func SortPlaces(places []Place) {
 	if len(places) < 2 {
 		return
 	}
-	slices.SortStableFunc(places, func(a, b Place) int {
-		return cmp.Or(cmp.Compare(Place{Input: a.Input, Layers: a.Layers, Path: a.Path, Endpoint: a.Endpoint, Claim: a.Claim}.String(),
-			Place{Input: b.Input, Layers: b.Layers, Path: b.Path, Endpoint: b.Endpoint, Claim: b.Claim}.String()),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Offset, b.Offset))
+	type row struct {
+		p    Place
+		word string
+	}
+	rows := make([]row, len(places))
+	for i, p := range places {
+		rows[i] = row{p, Place{Input: p.Input, Layers: p.Layers, Path: p.Path, Endpoint: p.Endpoint, Claim: p.Claim}.String()}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.word, b.word), cmp.Compare(a.p.Line, b.p.Line), cmp.Compare(a.p.Offset, b.p.Offset))
 	})
+	for i, r := range rows {
+		places[i] = r.p
+	}
 }
 
 // Gap is a part of an input that was not read. It says why, and which kinds of fact may

@@ -46,7 +46,10 @@ func (p Place) String() string {
 			b.WriteByte('!')
 			b.WriteString(escape(l.Path))
 		}
-		fmt.Fprintf(&b, "!%s@0x%x", escape(l.Format), l.Offset)
+		b.WriteByte('!')
+		b.WriteString(escape(l.Format))
+		b.WriteString("@0x")
+		b.WriteString(strconv.FormatInt(l.Offset, 16))
 	}
 	if p.Path != "" {
 		b.WriteByte('!')

@@ -11,7 +11,7 @@ import (
 
 // collector is the visitor of an image: it makes the traces.
 type collector struct {
-	tracer *tracer
+	tracer func() (*tracer, error)
 	memory *memory
 
 	mu      sync.Mutex
@@ -24,12 +24,29 @@ type collector struct {
 	recognised int // regions that were
 }
 
-func newCollector(o Options) (*collector, error) {
-	t, err := newTracer(o.Signatures)
+func newCollector(o Options) *collector {
+	return &collector{
+		tracer: sync.OnceValues(func() (*tracer, error) {
+			if o.Signatures == nil {
+				return newTracer(nil)
+			}
+			m, err := o.Signatures()
+			if err != nil {
+				return nil, err
+			}
+			return newTracer(m)
+		}),
+		memory: newMemory(o.Cache, o.CacheKey), traces: map[*image.Node]*Trace{},
+	}
+}
+
+// trace looks at a content, unless an earlier scan has.
+func (c *collector) trace(b *image.Blob) (*Trace, error) {
+	tr, err := c.tracer()
 	if err != nil {
 		return nil, err
 	}
-	return &collector{tracer: t, memory: newMemory(o.Cache, o.CacheKey), traces: map[*image.Node]*Trace{}}, nil
+	return tr.trace(b, c.memory.trace)
 }
 
 // Layer is part of image.Visitor.
@@ -37,7 +54,7 @@ func (c *collector) Layer(*image.Layer) {}
 
 // File is part of image.Visitor: it makes the trace of a content.
 func (c *collector) File(l *image.Layer, nodes []*image.Node, b *image.Blob) {
-	t, err := c.tracer.trace(b, c.memory.trace)
+	t, err := c.trace(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -82,7 +99,7 @@ func seldom(p string) bool {
 // Region is part of image.Visitor: blocks of bytes outside file systems become files
 // without a path. Unknown ones stay gaps unless something in them explains them.
 func (c *collector) Region(l *image.Layer, part string, place fact.Place, format *image.Format, b *image.Blob) string {
-	t, err := c.tracer.trace(b, c.memory.trace)
+	t, err := c.trace(b)
 	if err != nil {
 		return ""
 	}

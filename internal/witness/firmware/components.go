@@ -22,7 +22,7 @@ var components = inspector{
 const databaseAtMost = 64 << 20
 
 func lookComponents(r *Root) {
-	m := r.options.Signatures
+	m := r.matcher
 	if m == nil {
 		none, err := component.New(nil)
 		if err != nil {
@@ -30,16 +30,12 @@ func lookComponents(r *Root) {
 		}
 		m = none
 	}
-	packages := r.packages()
-	owner := r.owners().paths
-	for _, p := range packages {
-		for _, f := range p.Files {
-			if owner[f] == "" {
-				owner[f] = p.Name
-			}
-		}
+	in := r.installed()
+	for _, err := range in.failed {
+		r.Blind(fact.KindComponent, "partial", "package database "+err.Error())
 	}
-	packages = append(packages, r.manifests(owner)...)
+	owner := r.owners().paths
+	packages := slices.Concat(in.packages, r.manifests(owner))
 	for _, c := range m.Merge(r.contents(owner), packages) {
 		r.Add(c)
 	}
@@ -123,19 +119,26 @@ var builds = []database{
 	}},
 }
 
-// packages reads the package databases of the root. Where there is none, the manifests of
-// the build system stand for them.
-func (r *Root) packages() []component.Package {
+// installed is what the package databases of a root say.
+type installed struct {
+	packages []component.Package
+	failed   []error // of databases
+}
+
+// readInstalled reads the package databases of the root. Where there is none, the
+// manifests of the build system stand for them.
+func readInstalled(r *Root) installed {
 	distro := r.distribution()
 	out := r.fromDatabases(databases, distro)
-	if len(out) == 0 {
-		out = r.fromDatabases(builds, distro)
+	if len(out.packages) == 0 {
+		builds := r.fromDatabases(builds, distro)
+		out = installed{builds.packages, slices.Concat(out.failed, builds.failed)}
 	}
 	return out
 }
 
-func (r *Root) fromDatabases(list []database, distro string) []component.Package {
-	var out []component.Package
+func (r *Root) fromDatabases(list []database, distro string) installed {
+	var out installed
 	have := map[string]bool{}
 	for _, d := range list {
 		for _, f := range r.Glob(d.paths...) {
@@ -148,14 +151,14 @@ func (r *Root) fromDatabases(list []database, distro string) []component.Package
 				packages, err = d.read(text, distro)
 			}
 			if err != nil {
-				r.Blind(fact.KindComponent, "partial", "package database "+err.Error())
+				out.failed = append(out.failed, err)
 			}
 			for _, p := range packages {
 				key := p.Ecosystem + "\x00" + p.Name + "\x00" + p.Version
 				if !have[key] {
 					have[key] = true
 					p.Place = f.Place
-					out = append(out, p)
+					out.packages = append(out.packages, p)
 				}
 			}
 		}

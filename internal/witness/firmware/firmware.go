@@ -30,8 +30,9 @@ type Options struct {
 	Image image.Options
 	At    time.Time // the date of the assessment: certificates expire against it
 
-	// Signatures find components in binaries; nil finds none.
-	Signatures *component.Matcher
+	// Signatures gives what finds components in binaries; nil finds none. It is asked
+	// while the input is opened.
+	Signatures func() (*component.Matcher, error)
 
 	// Cache holds what earlier scans saw of contents, and takes what this one sees; nil
 	// forgets. CacheKey is all that a trace depends on beside the content: the version of
@@ -108,16 +109,19 @@ var stages = [][]inspector{
 
 // Examine opens the input and states the facts that are in it.
 func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
-	c, err := newCollector(o)
-	if err != nil {
-		return nil, err
-	}
+	c := newCollector(o)
+	go func() { _, _ = c.tracer() }() // of a known image nothing is traced: it need not wait
 	var im *image.Image
+	var err error
 	if in.Nodes != nil {
 		im, err = image.OpenTree(ctx, in.Name, in.Nodes, c, o.Image)
 	} else {
 		im, err = image.Open(ctx, in.Name, in.Blob, c, o.Image)
 	}
+	if err != nil {
+		return nil, err
+	}
+	tr, err := c.tracer()
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 	all := &whole{im, res.Roots}
 	for _, r := range res.Roots {
 		r.whole = all
-		r.source, r.budget, r.options = source, o.Image.Budget, o
+		r.source, r.budget, r.options, r.matcher = source, o.Image.Budget, o, tr.signatures
 		for _, stage := range stages {
 			if err := ctx.Err(); err != nil {
 				return nil, err

@@ -25,6 +25,13 @@ func readOwners(r *Root) *owners {
 	if r.Lookup("/var/lib/rpm") != nil || r.Lookup("/usr/lib/sysimage/rpm") != nil {
 		o.database, o.complete = true, false
 	}
+	for _, p := range r.installed().packages {
+		for _, f := range p.Files {
+			if o.paths[f] == "" {
+				o.paths[f] = p.Name
+			}
+		}
+	}
 	return o
 }
 

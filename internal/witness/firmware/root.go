@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/vesalius-project/vesalius/internal/budget"
+	"github.com/vesalius-project/vesalius/internal/component"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/image"
 )
@@ -31,15 +32,17 @@ type Root struct {
 	budget  *budget.Budget
 	options Options
 	blind   map[fact.Kind]blind
-	whole   *whole // the image that it is part of
+	matcher *component.Matcher // nil where no signatures are asked
+	whole   *whole             // the image that it is part of
 
 	self     *Root           // the root itself, of which an inspector is given a view
 	services []*fact.Service // of a view: takes the place of the root's services
 
 	// Made when first asked for.
-	owners   func() *owners     // by packages
-	chain    func() *startChain // what starts it
-	webRoots func() []string    // the directories that web servers show
+	installed func() installed
+	owners    func() *owners     // by packages
+	chain     func() *startChain // what starts it
+	webRoots  func() []string    // the directories that web servers show
 }
 
 // File is one entry of a root.
@@ -219,6 +222,7 @@ func newRoot(role string, l *image.Layer, files []*File) *Root {
 		r.layers = nil
 	}
 	r.self = r
+	r.installed = sync.OnceValue(func() installed { return readInstalled(r) })
 	r.owners = sync.OnceValue(func() *owners { return readOwners(r) })
 	r.webRoots = sync.OnceValue(func() []string { return readWebRoots(r) })
 	r.chain = sync.OnceValue(func() *startChain { return readChain(r) })

@@ -203,10 +203,7 @@ func parseNode(header, content string) (*image.Node, error) {
 // root makes the root of a sample, as Examine does, without running inspectors.
 func (s *tree) root(t testing.TB) (*Root, error) {
 	o := Options{Image: image.Options{Budget: budget.New(budget.Limits{Tries: 20_000})}, At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
-	c, err := newCollector(o)
-	if err != nil {
-		return nil, err
-	}
+	c := newCollector(o)
 	im, err := image.OpenTree(t.Context(), "sample", s.nodes, c, o.Image)
 	if err != nil {
 		return nil, err
