@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,12 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vesalius-project/vesalius/internal/advisory"
+	"github.com/vesalius-project/vesalius/internal/advisory/snapshot"
 )
 
 type dbCommand struct {
+	Update dbUpdateCommand `cmd:"" help:"Get what is new from where it is published, and add it to the index."`
+	Import dbImportCommand `cmd:"" help:"Add files that were carried here to the index: feeds in any of their forms, or a bundle."`
+	Export dbExportCommand `cmd:"" help:"Write the index as a bundle to carry, or a snapshot of its facts."`
 	Status dbStatusCommand `cmd:"" help:"Say where the index lies, what it holds and how old that is."`
 }
 
@@ -67,17 +74,12 @@ func openIndex(w *world, path string) (*advisory.Index, string, error) {
 			return nil, "", fmt.Errorf(`%w: make it anew with "vesalius db update --anew" or "vesalius db import --replace FILE"`, err)
 		}
 	}
-	x, err := embedded()
+	x, err := snapshot.Open()
 	if err != nil {
 		return nil, "", err
 	}
 	note, err := ageNote(x, "the snapshot of advisories in this program", at)
 	return x, note, err
-}
-
-// embedded opens the snapshot in the program.
-func embedded() (*advisory.Index, error) {
-	return nil, errors.New(`no index of advisories: run "vesalius db update" or "vesalius db import DIR"`)
 }
 
 // ageNote says of which date an index is.
@@ -96,6 +98,23 @@ func ageNote(x *advisory.Index, what string, at time.Time) (string, error) {
 // ageOf is how many days old the newest of what is known is.
 func ageOf(info advisory.Info, at time.Time) int {
 	return max(0, int(at.Sub(info.Date).Hours()/24))
+}
+
+// digestFile is the SHA-256 of a file; "" where there is none.
+func digestFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 type dbStatusCommand struct {
@@ -214,4 +233,21 @@ func (s indexStatus) years(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	return nil
+}
+
+// removeStale removes what a killed run left beside a file that it was making.
+func removeStale(path string) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "."+base+".") && e.Type().IsRegular() {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }

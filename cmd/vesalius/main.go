@@ -48,6 +48,8 @@ type world struct {
 	cache  string // the user's directory for caches, empty where there is none
 	data   string // the user's directory for data, empty where there is none
 	db     string // VESALIUS_DB
+	nvdKey string // NVD_API_KEY
+	local  bool   // of tests: what is fetched may come from this machine, by http
 	build  string // what tells this build of the program from others
 	color  bool   // out is a terminal that shows colours
 	width  int    // of the terminal, 0 where out is none
@@ -87,7 +89,7 @@ func main() {
 		screen: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 	}
 	w.cache, _ = os.UserCacheDir()
-	w.data, w.db = dataDir(), os.Getenv("VESALIUS_DB")
+	w.data, w.db, w.nvdKey = dataDir(), os.Getenv("VESALIUS_DB"), os.Getenv("NVD_API_KEY")
 	w.build = build()
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		w.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		os.Exit(run(&world{
 			ctx: context.Background(), out: os.Stdout, err: os.Stderr,
 			now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), epoch: os.Getenv("SOURCE_DATE_EPOCH"), build: "test",
+			data: dataDir(), db: os.Getenv("VESALIUS_DB"), nvdKey: os.Getenv("NVD_API_KEY"), local: true,
 		}, os.Args[1:]))
 	}})
 }
@@ -30,7 +31,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"publish": publish, "keypair": keypair},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			return nil

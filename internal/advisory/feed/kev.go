@@ -80,7 +80,7 @@ var kevCSV = Format{
 	Leaves: kevLeaves,
 	sniff: func(_ string, head []byte, _ []string) bool {
 		line, _, _ := bytes.Cut(head, []byte("\n"))
-		return bytes.Contains(line, []byte("cveID")) && bytes.Contains(line, []byte("dateAdded")) && bytes.Contains(line, []byte(","))
+		return !bytes.HasPrefix(line, []byte("{")) && bytes.Contains(line, []byte("cveID")) && bytes.Contains(line, []byte("dateAdded")) && bytes.Contains(line, []byte(","))
 	},
 	read: readKEVCSV,
 }
