@@ -120,6 +120,14 @@ func percent(s string) string {
 	return strings.ToLower(b.String())
 }
 
+// versionsOf is what the version of a CPE name says: a thing has none.
+func versionsOf(p advisory.Product, version string) []advisory.Range {
+	if version == "-" && p.Part == "h" {
+		return nil
+	}
+	return exactly(version)
+}
+
 // exactly is the range of one version; of none, where the version is any.
 func exactly(version string) []advisory.Range {
 	switch {

@@ -289,7 +289,7 @@ func (c *csafDocument) product(at csafPlace) {
 				switch string(key) {
 				case "cpe":
 					if p, version, ok := d.cpeName(d.text()); ok {
-						helped = append(helped, advisory.Part{Product: p, Versions: exactly(version)})
+						helped = append(helped, advisory.Part{Product: p, Versions: versionsOf(p, version)})
 					}
 				case "purl":
 					if p, ok := packageURL(d.text()); ok {
@@ -332,7 +332,7 @@ func (c *csafDocument) product(at csafPlace) {
 		p.names = append(p.names, advisory.Part{Product: by, Versions: p.names[0].Versions})
 	}
 	for _, h := range helped {
-		if len(h.Versions) == 0 {
+		if len(h.Versions) == 0 || h.Versions[0].Raw == "-" {
 			h.Versions = at.versions
 		}
 		p.names = append(p.names, h)

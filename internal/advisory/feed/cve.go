@@ -406,6 +406,11 @@ func (a *cveAffected) state(r *advisory.Record) {
 	}
 	add := func(status advisory.Status, ranges []advisory.Range) {
 		for _, p := range products {
+			if p.By != advisory.ByPackage { // many call semver what is not: how the product numbers is known better
+				for i := range ranges {
+					ranges[i].Scheme = ""
+				}
+			}
 			r.Affected = append(r.Affected, advisory.Affected{Product: p, Status: status, Versions: slices.Clone(ranges), With: with})
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	kevTakes  = "which vulnerabilities are exploited, since when it is known, until when CISA wants them mended, whether ransomware uses them, kinds of weakness, the name of vendor and product"
-	kevLeaves = "descriptions, the action required, notes"
+	kevTakes  = "which vulnerabilities are exploited, since when it is known, until when CISA wants them mended, whether ransomware uses them, kinds of weakness"
+	kevLeaves = "vendor and product (NVD names them), descriptions, the action required, notes"
 )
 
 var kevJSON = Format{

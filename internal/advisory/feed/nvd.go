@@ -38,7 +38,10 @@ func readNVD(in *input) error {
 		}
 		d := in.decoder(whole)
 		r, is := readNVDRecord(in, d)
-		if d.end() != nil {
+		if d.end() == nil && r.ID == "" {
+			d.fail("it has no id")
+		}
+		if d.err != nil {
 			return fmt.Errorf("record at byte %d: %w", at, d.err)
 		}
 		is.count(in, &r)
@@ -489,12 +492,8 @@ func readCPEMatch(d *decoder) (m cpeMatch, ok bool) {
 		return m, false
 	}
 	m.product = p
-	switch {
-	case v.From != "" || v.To != "":
+	if m.versions = versionsOf(p, strings.Clone(version)); v.From != "" || v.To != "" {
 		m.versions = []advisory.Range{v}
-	case version == "-" && p.Part == "h": // a thing has no version
-	default:
-		m.versions = exactly(strings.Clone(version))
 	}
 	return m, true
 }

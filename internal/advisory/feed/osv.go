@@ -112,6 +112,9 @@ func readOSV(in *input) error {
 		}
 	}
 	r.Aliases = slices.DeleteFunc(r.Aliases, func(a string) bool { return a == r.ID || a == r.Document || len(a) > 200 })
+	if len(r.Aliases) == 0 {
+		r.Aliases = nil
+	}
 	if r.Document == r.ID {
 		r.Document = ""
 	}

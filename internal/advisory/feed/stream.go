@@ -134,7 +134,7 @@ func (s *stream) value(limit int) ([]byte, error) {
 				s.at++
 				quoted = false
 				if depth == 0 {
-					return s.cut(from, large)
+					return s.cut(from, large || s.at-from > limit)
 				}
 				continue
 			}
@@ -146,13 +146,13 @@ func (s *stream) value(limit int) ([]byte, error) {
 				depth++
 			case '}', ']', ',', ':', ' ', '\n', '\r', '\t':
 				if depth == 0 { // the end of a number, true, false or null
-					return s.cut(from, large)
+					return s.cut(from, large || s.at-from > limit)
 				}
 				if c == '}' || c == ']' {
 					depth--
 					if depth == 0 {
 						s.at++
-						return s.cut(from, large)
+						return s.cut(from, large || s.at-from > limit)
 					}
 				}
 			}
@@ -176,7 +176,7 @@ func (s *stream) value(limit int) ([]byte, error) {
 		}
 		if !ok {
 			if depth == 0 && !quoted && s.at > from {
-				return s.cut(from, large)
+				return s.cut(from, large || s.at-from > limit)
 			}
 			return nil, fmt.Errorf("byte %d: ends within what begins at byte %d", s.base+int64(s.end), began)
 		}
