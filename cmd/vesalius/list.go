@@ -33,45 +33,6 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-type explainCommand struct {
-	What  string   `arg:"" name:"rule" help:"Id of a rule, or the id of a finding together with --dossier."`
-	From  string   `name:"dossier" placeholder:"FILE" help:"Dossier in which the finding stands."`
-	Rules []string `placeholder:"DIR" help:"Directory of further rules."`
-}
-
-// Run explains a rule, or the rule behind a finding.
-func (c *explainCommand) Run(w *world) error {
-	rules, err := allRules(c.Rules)
-	if err != nil {
-		return err
-	}
-	id := c.What
-	if c.From != "" {
-		d, err := readDossier(c.From)
-		if err != nil {
-			return err
-		}
-		for _, f := range d.Findings {
-			if f.ID == c.What {
-				id = f.Rule
-			}
-		}
-	}
-	var near []string
-	for _, r := range rules {
-		if r.ID == id || slices.Contains(r.Was, id) {
-			return report.Explain(w.out, r, report.Options{Color: w.color, Width: w.width})
-		}
-		if strings.Contains(r.ID, id) || strings.Contains(strings.ToLower(r.Title), strings.ToLower(id)) {
-			near = append(near, r.ID)
-		}
-	}
-	if len(near) > 0 {
-		return called("no rule %q: there are %s", id, strings.Join(near[:min(len(near), 8)], ", "))
-	}
-	return called("no rule %q: see the command rules", id)
-}
-
 func allRules(dirs []string) ([]*judge.Rule, error) {
 	rules, err := rulebook.Load()
 	if err != nil {

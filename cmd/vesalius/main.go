@@ -62,7 +62,7 @@ type commands struct {
 	Diff       diffCommand       `cmd:"" help:"Say what changed between two releases: findings, components, services, accounts, secrets."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
-	Explain    explainCommand    `cmd:"" help:"Say why a rule matters, what it maps to and how to mend it."`
+	Explain    explainCommand    `cmd:"" help:"Say why a rule matters and how to mend it, or what is known of a vulnerability."`
 	Rules      rulesCommand      `cmd:"" help:"List the rules."`
 	Formats    formatsCommand    `cmd:"" help:"List the formats that are opened, and the forms of reports."`
 	Signatures signaturesCommand `cmd:"" help:"List the products that are known in binaries."`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -35,7 +36,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"publish": publish, "keypair": keypair},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			snapshot, err := filepath.Abs("../../internal/advisory/snapshot/snapshot.index")
+			e.Setenv("SNAPSHOT", snapshot)
+			return err
 		},
 	})
 }

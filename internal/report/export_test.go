@@ -2,7 +2,8 @@ package report
 
 // For tests in report_test.
 var (
-	Licence    = licence
-	Licences   = licences
-	Exceptions = exceptions
+	Licence     = licence
+	Licences    = licences
+	Exceptions  = exceptions
+	VectorWords = vectorWords
 )

@@ -122,6 +122,8 @@ func exploitation(m *advisory.Match) string {
 // percent writes a probability.
 func percent(p float64) string {
 	switch {
+	case p >= 0.995:
+		return "more than 99 %"
 	case p >= 0.1:
 		return fmt.Sprintf("%.0f %%", 100*p)
 	case p >= 0.001:
