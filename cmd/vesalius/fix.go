@@ -77,7 +77,7 @@ func (c *fixCommand) Run(w *world) error {
 	}
 	job := fixJob{Only: c.Only, Except: c.Except, Agree: map[string]string{}}
 	for _, id := range append(slices.Clone(c.Only), c.Except...) {
-		if err := known(id); err != nil {
+		if err := knownFix(id); err != nil {
 			return err
 		}
 	}
@@ -86,7 +86,7 @@ func (c *fixCommand) Run(w *world) error {
 		if !ok || strings.TrimSpace(who) == "" {
 			return called("--agree %q: want FIX=NAME, the name of who decided", a)
 		}
-		if err := known(id); err != nil {
+		if err := knownFix(id); err != nil {
 			return err
 		}
 		job.Agree[id] = who
@@ -94,10 +94,11 @@ func (c *fixCommand) Run(w *world) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return called("-o %s: exists already", c.Out)
 	}
-	g, err := c.prepare(at)
+	g, err := c.prepare(w, at)
 	if err != nil {
 		return err
 	}
+	defer g.close()
 	job.Rules = g.rules
 	scan := scanCommand{Image: c.Image, Timeout: c.Timeout}
 	var files scanFiles
@@ -135,8 +136,8 @@ func (c *fixCommand) Run(w *world) error {
 	return o.write(w, form, d)
 }
 
-// known refuses the name of a fix that there is not.
-func known(id string) error {
+// knownFix refuses the name of a fix that there is not.
+func knownFix(id string) error {
 	if slices.ContainsFunc(fix.All(), func(f remedy.Fix) bool { return f.ID == id }) {
 		return nil
 	}

@@ -9,8 +9,10 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/advisory/support"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -103,9 +105,11 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 
 // gate says by what is judged, and when the exit code tells something bad.
 type gate struct {
-	FailOn string   `enum:"critical,high,medium,low,info,none" default:"high" help:"Exit with 3 for a bad finding of this severity or worse: critical, high, medium, low, info, none."`
-	Policy string   `placeholder:"FILE" help:"Policy that accepts or rejects."`
-	Rules  []string `placeholder:"DIR" help:"Directory of further rules."`
+	FailOn              string   `enum:"critical,high,medium,low,info,none" default:"high" help:"Exit with 3 for a bad finding of this severity or worse: critical, high, medium, low, info, none."`
+	FailOnVulnerability string   `enum:"known-exploited,critical,high,medium,low,none,default" default:"default" placeholder:"LEVEL" help:"Exit with 3 for a vulnerability that affects a component and is known to be exploited, or of this severity or worse: known-exploited (the default, unless --fail-on is none), critical, high, medium, low, none."`
+	Policy              string   `placeholder:"FILE" help:"Policy that accepts or rejects."`
+	Rules               []string `placeholder:"DIR" help:"Directory of further rules."`
+	knowledge
 }
 
 // gated is a gate whose files were read.
@@ -115,10 +119,12 @@ type gated struct {
 	rules  []*judge.Rule
 	policy *judge.Policy
 	matrix *risk.Matrix
+	known  *known
 	at     time.Time
 }
 
-func (g *gate) prepare(at time.Time) (*gated, error) {
+// prepare reads what is judged by. Close it.
+func (g *gate) prepare(w *world, at time.Time) (*gated, error) {
 	out := &gated{gate: g, at: at, matrix: risk.Default()}
 	rules, err := rulebook.Load()
 	if err != nil {
@@ -147,8 +153,11 @@ func (g *gate) prepare(at time.Time) (*gated, error) {
 			return nil, calledError{err}
 		}
 	}
-	return out, nil
+	out.known, err = g.read(w)
+	return out, err
 }
+
+func (g *gated) close() { g.known.close() }
 
 // judge asks the rules of the dossier's facts.
 func (g *gated) judge(d *dossier.Dossier) error {
@@ -168,6 +177,9 @@ func (g *gated) judge(d *dossier.Dossier) error {
 	d.Rules = map[string]*judge.Rule{}
 	for _, r := range g.rules {
 		d.Rules[r.ID] = r
+	}
+	if err := g.known.match(d); err != nil {
+		return err
 	}
 	g.assess(d)
 	if g.policy != nil {
@@ -195,19 +207,41 @@ func (g *gated) verdict(d *dossier.Dossier) error {
 		}
 		return nil
 	}
-	if g.FailOn == "none" {
-		return nil
-	}
+	var words []string
 	n := 0
 	for _, f := range d.Findings {
-		if f.Outcome == judge.Bad && dossier.Rank(f.Severity) <= dossier.Rank(g.FailOn) {
+		if g.FailOn != "none" && f.Outcome == judge.Bad && dossier.Rank(f.Severity) <= dossier.Rank(g.FailOn) {
 			n++
 		}
 	}
 	if n > 0 {
-		return badError{fmt.Sprintf("%d bad findings of severity %s or worse", n, g.FailOn)}
+		words = append(words, fmt.Sprintf("%d bad findings of severity %s or worse", n, g.FailOn))
+	}
+	if n, what := g.vulnerable(d); n > 0 {
+		words = append(words, fmt.Sprintf("%d vulnerabilities that are known to be exploited%s", n, what))
+	}
+	if len(words) > 0 {
+		return badError{strings.Join(words, ", ")}
 	}
 	return nil
+}
+
+// vulnerable counts the vulnerabilities that affect a component and are bad enough, and
+// says what else than known exploitation that is.
+func (g *gated) vulnerable(d *dossier.Dossier) (n int, what string) {
+	level := dossier.Rank(g.FailOnVulnerability) // -1: only what is exploited
+	switch {
+	case g.FailOnVulnerability == "none" || g.FailOnVulnerability == "default" && g.FailOn == "none":
+		return 0, ""
+	case level >= 0:
+		what = ", or of severity " + g.FailOnVulnerability + " or worse"
+	}
+	for _, m := range d.Matches {
+		if rank := dossier.Rank(m.Severity); m.Status == advisory.Vulnerable && (m.KEV || rank >= 0 && rank <= level) {
+			n++
+		}
+	}
+	return n, what
 }
 
 // tool names this program and the rules it asks.

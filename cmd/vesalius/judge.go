@@ -22,10 +22,11 @@ func (c *judgeCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.prepare(at)
+	g, err := c.prepare(w, at)
 	if err != nil {
 		return err
 	}
+	defer g.close()
 	var list []*dossier.Dossier
 	for _, p := range c.Dossiers {
 		d, err := readDossier(p)

@@ -85,7 +85,7 @@ func (c *scanCommand) Run(w *world) error {
 	started := time.Now()
 	show := newProgress(w, c.Quiet)
 	wait, stop := walledScan(w.ctx, job, files, show.update)
-	g, err := c.prepare(at) // while the child reads
+	g, err := c.prepare(w, at) // while the child reads
 	if err != nil {
 		stop()
 	}
@@ -94,6 +94,7 @@ func (c *scanCommand) Run(w *world) error {
 	if err := cmp.Or(err, scanErr); err != nil {
 		return err
 	}
+	defer g.close()
 	d.Tool = tool(g.rules)
 	scanned := time.Now()
 	if err := memory.Add(files.learned, r.Learned); err != nil {
