@@ -1,6 +1,7 @@
 # make check   build, vet, lint, floors, and the tests that need nothing but Go
 # make test    everything: sets up what the tests need (apt as root), then runs all
 # make bench   the measurements of doc/performance.md
+# make bench-advisories   those of doc/performance-advisories.md (VESALIUS_ADVISORIES=DIR:FILE... of feeds)
 # make fuzz    a short run of every fuzz target (FUZZTIME=30s each)
 # make accuracy, make signatures-check   the measurements of doc/accuracy*.md
 
@@ -8,7 +9,7 @@ GO       ?= go
 FUZZTIME ?= 20s
 export CGO_ENABLED = 0
 
-.PHONY: build check lint test setup bench fuzz accuracy signatures-check docs
+.PHONY: build check lint test setup bench bench-advisories fuzz accuracy signatures-check docs
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o vesalius ./cmd/vesalius
@@ -36,6 +37,9 @@ test: setup
 
 bench:
 	.ci/bench >doc/performance.md.new && mv doc/performance.md.new doc/performance.md
+
+bench-advisories:
+	.ci/bench-advisories >doc/performance-advisories.md.new && mv doc/performance-advisories.md.new doc/performance-advisories.md
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)

@@ -24,6 +24,7 @@ type Index struct {
 	r     io.ReaderAt
 	file  *os.File // to be closed; nil where the caller owns what is read
 	codec *codec
+	slabs sync.Pool // *slabs, for Each
 
 	facts, affected, prose, products, names, aliases, forecasts, info *column
 
@@ -537,11 +538,14 @@ func (x *Index) productsFrom(prefix string) iter.Seq2[Product, error] {
 
 // Each runs over the vulnerabilities that speak of a product, in the order of their ids,
 // and holds but one of them at a time: a candidate, and all that it refers to but strings,
-// is void when the next one comes. Of the product, By and the names count. It ends at the
+// is void when the next one comes or there is none. Of the product, By and the names count. It ends at the
 // first error.
 func (x *Index) Each(p Product) iter.Seq2[*Candidate, error] {
 	return func(yield func(*Candidate, error) bool) {
-		m := &slabs{}
+		m, _ := x.slabs.Get().(*slabs)
+		if m == nil {
+			m = &slabs{}
+		}
 		var held Candidate
 		_, err := x.each(p, m, func(c Candidate) bool {
 			held = c
@@ -549,6 +553,8 @@ func (x *Index) Each(p Product) iter.Seq2[*Candidate, error] {
 			m.again()
 			return more
 		})
+		m.again()
+		x.slabs.Put(m)
 		if err != nil {
 			yield(nil, err)
 		}
