@@ -33,12 +33,13 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"publish": publish, "keypair": keypair},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"publish": publish, "keypair": keypair, "debian-root": debianRoot, "same-dossier": sameDossier},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			snapshot, err := filepath.Abs("../../internal/advisory/snapshot/snapshot.index")
 			e.Setenv("SNAPSHOT", snapshot)
 			return err
 		},
+		Condition: onDebian,
 	})
 }
