@@ -13,13 +13,14 @@ import (
 )
 
 var gzipStream = &image.Format{
-	Name:  "gzip",
-	Title: "gzip stream",
-	Class: "compression",
-	Where: "kernels, root file systems and updates of nearly every Linux device",
-	Spec:  "RFC 1952",
-	Magic: []image.Magic{{Offset: 0, Bytes: "\x1f\x8b\x08"}},
-	Open:  openGzip,
+	Name:    "gzip",
+	Title:   "gzip stream",
+	Class:   "compression",
+	Where:   "kernels, root file systems and updates of nearly every Linux device",
+	Spec:    "RFC 1952",
+	Rebuild: repacked(packGzip),
+	Magic:   []image.Magic{{Offset: 0, Bytes: "\x1f\x8b\x08"}},
+	Open:    openGzip,
 }
 
 // least is how many bytes a stream must give before it breaks off to count as a damaged
@@ -118,12 +119,13 @@ func gzipHeader(b *image.Blob, at int64) (gzipMember, error) {
 }
 
 var zlibStream = &image.Format{
-	Name:   "zlib",
-	Title:  "zlib stream",
-	Class:  "compression",
-	Where:  "boot logos, vendors' own update containers",
-	Spec:   "RFC 1950",
-	Limits: "streams with a preset dictionary; found at the start of an input, part or file only",
+	Name:    "zlib",
+	Title:   "zlib stream",
+	Class:   "compression",
+	Where:   "boot logos, vendors' own update containers",
+	Spec:    "RFC 1950",
+	Limits:  "streams with a preset dictionary; found at the start of an input, part or file only",
+	Rebuild: repacked(packZlib),
 	Magic: []image.Magic{
 		{Offset: 0, Bytes: "\x78\x01"}, {Offset: 0, Bytes: "\x78\x5e"},
 		{Offset: 0, Bytes: "\x78\x9c"}, {Offset: 0, Bytes: "\x78\xda"},

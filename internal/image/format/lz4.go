@@ -13,13 +13,14 @@ import (
 )
 
 var lz4Stream = &image.Format{
-	Name:   "lz4",
-	Title:  "LZ4 frames",
-	Class:  "compression",
-	Where:  "kernels and initial file systems of devices that must start quickly, Android",
-	Spec:   "LZ4 Frame Format Description 1.6.4",
-	Limits: "frames with a dictionary",
-	Magic:  []image.Magic{{Offset: 0, Bytes: "\x04\x22\x4d\x18"}},
+	Name:    "lz4",
+	Title:   "LZ4 frames",
+	Class:   "compression",
+	Where:   "kernels and initial file systems of devices that must start quickly, Android",
+	Spec:    "LZ4 Frame Format Description 1.6.4",
+	Limits:  "frames with a dictionary",
+	Rebuild: repacked(packLZ4),
+	Magic:   []image.Magic{{Offset: 0, Bytes: "\x04\x22\x4d\x18"}},
 	Open: func(in *image.Input) (*image.Content, error) {
 		if _, err := lz4Head(in.Blob, 0); err != nil {
 			return nil, err

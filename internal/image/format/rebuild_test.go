@@ -200,3 +200,90 @@ func TestRebuildSquashfs(t *testing.T) {
 		})
 	}
 }
+
+// TestRebuildTar holds the same for archives, by tar itself.
+func TestRebuildTar(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sampleTree(t, filepath.Join(dir, "tree"))
+	for _, form := range []string{"gnu", "pax", "ustar"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(dir, form+".tar")
+			if out, err := exec.Command("tar", "-C", filepath.Join(dir, "tree"), "--format="+form, "--owner=0", "--group=0", "-cf", file, ".").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(data))
+			l := layerOf(t, im, "tar")
+			want := listing(t, l)
+			edits, change := someEdits(l)
+			change(want)
+			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "tar"))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			all, err := io.ReadAll(b.Reader())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(all, []byte("8c1fe59ab2")) {
+				t.Error("what was removed is still in the bytes")
+			}
+			after := filepath.Join(dir, form+"-after.tar")
+			if err := os.WriteFile(after, all, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("tar", "-tf", after).CombinedOutput(); err != nil || !strings.Contains(string(out), "etc/new/large") {
+				t.Errorf("tar: %v: %.200s", err, out)
+			}
+		})
+	}
+}
+
+// TestRebuildStreams holds that an archive inside a compressed stream is changed, and that
+// the usual tool reads the stream.
+func TestRebuildStreams(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sampleTree(t, filepath.Join(dir, "tree"))
+	if out, err := exec.Command("tar", "-C", filepath.Join(dir, "tree"), "--owner=0", "--group=0", "-cf", filepath.Join(dir, "x.tar"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, c := range []struct{ name, tool string }{{"gzip", "gzip"}, {"xz", "xz"}, {"lzma", "lzma"}, {"zstd", "zstd"}, {"lz4", "lz4"}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(c.tool); err != nil {
+				t.Skipf("%s is not installed", c.tool)
+			}
+			small, err := exec.Command(c.tool, "-c", filepath.Join(dir, "x.tar")).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(small))
+			l := layerOf(t, im, "tar")
+			want := listing(t, l)
+			edits, change := someEdits(l)
+			change(want)
+			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(small), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "tar"))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			cmd := exec.Command(c.tool, "-dc")
+			cmd.Stdin = b.Reader()
+			out, err := cmd.Output()
+			if err != nil || bytes.Contains(out, []byte("8c1fe59ab2")) || !bytes.Contains(out, []byte("a large new file")) {
+				t.Errorf("%s -dc: %v, %d bytes", c.tool, err, len(out))
+			}
+		})
+	}
+}

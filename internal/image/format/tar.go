@@ -21,6 +21,8 @@ var tar = &image.Format{
 	Limits: "further volumes of one that was split, lists of directories of incremental backups",
 	Magic:  []image.Magic{{Offset: 257, Bytes: "ustar"}},
 	Open:   openTar,
+
+	Rebuild: rebuildTar,
 }
 
 // tarV7 has no magic: it is believed when the checksum and all numbers of the first
@@ -100,6 +102,17 @@ type tarReader struct {
 	global map[string]string
 	next   tarNext
 	shape  string // the newest form that was seen
+
+	keep  bool // spans are wanted
+	from  int64
+	spans []tarSpan
+}
+
+// tarSpan is where the entry of a node lies, from the first header that speaks of it.
+type tarSpan struct {
+	node       *image.Node
+	start, end int64
+	link       string // of a hard link, its target
 }
 
 // tarNext is what entries say about the one that follows them.
@@ -110,8 +123,15 @@ type tarNext struct {
 }
 
 func openTar(in *image.Input) (*image.Content, error) {
-	t := &tarReader{archive: newArchive(), in: in, global: map[string]string{}, shape: "v7"}
-	ended := false
+	return newTarReader(in).read()
+}
+
+func newTarReader(in *image.Input) *tarReader {
+	return &tarReader{archive: newArchive(), in: in, global: map[string]string{}, shape: "v7"}
+}
+
+func (t *tarReader) read() (*image.Content, error) {
+	in, ended := t.in, false
 	for !ended {
 		p, err := in.View(t.at, tarBlock)
 		if err != nil && t.at == 0 {
@@ -188,6 +208,7 @@ func (t *tarReader) entry(h []byte) error {
 	case 'L', 'K', 'x', 'X', 'g':
 		return t.meta(kind, data, size)
 	}
+	start, before := t.from, len(t.Nodes)
 	pax := t.pax()
 	if s, ok := pax["size"]; ok {
 		n, err := strconv.ParseInt(s, 10, 61)
@@ -256,6 +277,14 @@ func (t *tarReader) entry(h []byte) error {
 		t.add(n, name)
 	}
 	t.at = min(data+padded(size, tarBlock), t.in.Size())
+	if t.keep && len(t.Nodes) > before {
+		span := tarSpan{node: n, start: start, end: t.at}
+		if kind == '1' {
+			span.link = t.path(link)
+		}
+		t.spans = append(t.spans, span)
+	}
+	t.from = t.at
 	return nil
 }
 

@@ -10,13 +10,14 @@ import (
 )
 
 var xzStream = &image.Format{
-	Name:   "xz",
-	Title:  "xz stream",
-	Class:  "compression",
-	Where:  "kernels, initial file systems, packages and updates of Linux devices",
-	Spec:   "The .xz File Format 1.1.0",
-	Limits: "dictionaries of more than 1 GB",
-	Magic:  []image.Magic{{Offset: 0, Bytes: "\xfd7zXZ\x00"}},
+	Name:    "xz",
+	Title:   "xz stream",
+	Class:   "compression",
+	Where:   "kernels, initial file systems, packages and updates of Linux devices",
+	Spec:    "The .xz File Format 1.1.0",
+	Limits:  "dictionaries of more than 1 GB",
+	Rebuild: repacked(packXZ),
+	Magic:   []image.Magic{{Offset: 0, Bytes: "\xfd7zXZ\x00"}},
 	Open: func(in *image.Input) (*image.Content, error) {
 		return stream(nil, "", 0, func(w io.Writer, size *int64) error {
 			s := newSource(in.Blob, 0)
@@ -32,14 +33,15 @@ var xzStream = &image.Format{
 }
 
 var lzmaStream = &image.Format{
-	Name:   "lzma",
-	Title:  "LZMA stream of lzma-utils",
-	Class:  "compression",
-	Where:  "kernels and boot loaders of routers and other small Linux devices",
-	Spec:   "LZMA SDK, lzma-specification.txt",
-	Limits: "found at the start of an input, part or file only, and with the usual properties lc=3 lp=0 pb=2",
-	Magic:  []image.Magic{{Offset: 0, Bytes: "\x5d\x00\x00"}},
-	Weak:   true,
+	Name:    "lzma",
+	Title:   "LZMA stream of lzma-utils",
+	Class:   "compression",
+	Where:   "kernels and boot loaders of routers and other small Linux devices",
+	Spec:    "LZMA SDK, lzma-specification.txt",
+	Limits:  "found at the start of an input, part or file only, and with the usual properties lc=3 lp=0 pb=2",
+	Rebuild: repacked(packLZMA),
+	Magic:   []image.Magic{{Offset: 0, Bytes: "\x5d\x00\x00"}},
+	Weak:    true,
 	Open: func(in *image.Input) (*image.Content, error) {
 		p, err := in.View(0, min(lzma.HeaderSize+1, in.Size()))
 		if err != nil || len(p) <= lzma.HeaderSize || p[lzma.HeaderSize] != 0 {

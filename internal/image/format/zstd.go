@@ -12,14 +12,15 @@ import (
 )
 
 var zstdStream = &image.Format{
-	Name:   "zstd",
-	Title:  "Zstandard frames",
-	Class:  "compression",
-	Where:  "kernels, packages and updates of recent Linux devices, container layers",
-	Spec:   "RFC 8878",
-	Limits: "frames with a dictionary, windows of more than 512 MB",
-	Magic:  zstdMagics(),
-	Open:   openZstd,
+	Name:    "zstd",
+	Title:   "Zstandard frames",
+	Class:   "compression",
+	Where:   "kernels, packages and updates of recent Linux devices, container layers",
+	Spec:    "RFC 8878",
+	Limits:  "frames with a dictionary, windows of more than 512 MB",
+	Rebuild: repacked(packZstd),
+	Magic:   zstdMagics(),
+	Open:    openZstd,
 }
 
 const (
