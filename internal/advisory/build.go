@@ -106,7 +106,7 @@ func (b *Builder) Read(source Source, file string) {
 	if b.files[source] == nil {
 		b.files[source] = map[string]bool{}
 	}
-	b.files[source][file] = true
+	b.files[source][strings.ToValidUTF8(file, "?")] = true
 }
 
 // Add takes a record. Of records with the same Source, Origin, ID and Document (of NVD and

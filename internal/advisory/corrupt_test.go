@@ -68,6 +68,9 @@ func ask(b []byte) error {
 		check(err)
 		_, err = x.by(p)
 		check(err)
+		for _, err := range x.Each(p) {
+			check(err)
+		}
 	}
 	for _, id := range []string{"CVE-2024-0001", "CVE-2023-0001", "ACME-1", "ICSMA-24-001-01", "GHSA-1", "none"} {
 		_, err := x.Vulnerability(id)

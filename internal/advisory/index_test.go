@@ -544,8 +544,16 @@ func TestConcurrentLookups(t *testing.T) {
 					return
 				}
 				for _, a := range all[j].Affected {
-					if _, err := x.ByCPE(a.Product.Vendor, a.Product.Name); err != nil {
-						t.Error(err)
+					found := false
+					for c, err := range x.Each(a.Product) {
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						found = found || len(c.Records) > 0 && len(c.Records[0].Affected) > 0 && c.Records[0].Affected[0].Product.Name == a.Product.Name
+					}
+					if c, err := x.ByCPE(a.Product.Vendor, a.Product.Name); err != nil || found != (len(c) > 0) {
+						t.Errorf("%+v: found is %v, and there are %d: %v", a.Product, found, len(c), err)
 						return
 					}
 				}
