@@ -124,13 +124,14 @@ type dbStatusCommand struct {
 
 // indexStatus is what the status says.
 type indexStatus struct {
-	Index    string        `json:"index"`    // the file; empty where there is none
-	Snapshot bool          `json:"snapshot"` // the program's own is in use
-	Bytes    int64         `json:"bytes,omitzero"`
-	AgeDays  int           `json:"age_days"`
-	Due      bool          `json:"update_due"`
-	Info     advisory.Info `json:"info"`
-	Missing  []string      `json:"missing,omitempty"` // sources that an index should have
+	Index      string        `json:"index"`    // the file; empty where there is none
+	Snapshot   bool          `json:"snapshot"` // the program's own is in use
+	Bytes      int64         `json:"bytes,omitzero"`
+	AgeDays    int           `json:"age_days"`
+	Due        bool          `json:"update_due"`
+	Info       advisory.Info `json:"info"`
+	Missing    []string      `json:"missing,omitempty"`    // sources that an index should have
+	Incomplete []string      `json:"incomplete,omitempty"` // years of which more than a tenth is missing
 }
 
 // Run says what is known, and since when.
@@ -158,6 +159,7 @@ func (c *dbStatusCommand) Run(w *world) error {
 		s.Index, s.Snapshot = "", true
 	}
 	s.AgeDays = ageOf(s.Info, at)
+	s.Incomplete = incomplete(s.Info)
 	s.Due = s.AgeDays > dueDays || s.Snapshot
 	have := map[advisory.Source]bool{}
 	for _, i := range s.Info.Sources {
@@ -208,22 +210,22 @@ func (s indexStatus) write(w io.Writer, path string) error {
 	return nil
 }
 
-// years holds what is in the index against what EPSS has scores for.
+// years says how complete the index is: what of the ids that EPSS knows it holds.
 func (s indexStatus) years(w io.Writer) error {
-	rows := [][]string{{"YEAR", "HELD", "SCORED BY EPSS", ""}}
-	some := false
-	for _, y := range s.Info.Years {
-		if y.Vulnerabilities == 0 && y.Forecasts == 0 {
-			continue
-		}
-		part := ""
-		if y.Forecasts > 0 {
-			some = true
-			part = strconv.Itoa(min(100, y.Vulnerabilities*100/y.Forecasts)) + " %"
-		}
-		rows = append(rows, []string{strconv.Itoa(y.Year), strconv.Itoa(y.Vulnerabilities), strconv.Itoa(y.Forecasts), part})
-	}
+	list := s.Info.Years
 	fmt.Fprintln(w)
+	if len(s.Info.Chosen) > 0 {
+		list = s.Info.Chosen
+		fmt.Fprintln(w, "It was chosen from these:")
+	}
+	rows := [][]string{{"YEAR", "HELD", "NAME A PRODUCT", "MISSING"}}
+	some := false
+	for _, y := range list {
+		some = some || y.Forecasts > 0
+		if y.Vulnerabilities > 0 || y.Forecasts > 0 {
+			rows = append(rows, []string{strconv.Itoa(y.Year), strconv.Itoa(y.Vulnerabilities), strconv.Itoa(y.Placed), strconv.Itoa(y.Missing)})
+		}
+	}
 	if !some {
 		fmt.Fprintln(w, "How complete each year is cannot be said: there are no scores of EPSS.")
 		return nil
@@ -232,7 +234,25 @@ func (s indexStatus) years(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w)
+	if len(s.Incomplete) > 0 {
+		fmt.Fprintf(w, "incomplete: of %s more than a tenth of what EPSS knows is missing\n", strings.Join(s.Incomplete, ", "))
+	}
 	return nil
+}
+
+// incomplete lists the years of which more than a tenth is missing.
+func incomplete(info advisory.Info) []string {
+	list := info.Years
+	if len(info.Chosen) > 0 {
+		list = info.Chosen
+	}
+	var out []string
+	for _, y := range list {
+		if y.Missing*10 > y.Forecasts {
+			out = append(out, strconv.Itoa(y.Year))
+		}
+	}
+	return out
 }
 
 // removeStale removes what a killed run left beside a file that it was making.

@@ -296,3 +296,103 @@ func (n *network) read(name string) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// testBundle makes a bundle around bytes that are no index, signed by a key made here.
+func testBundle(t testing.TB, index []byte) (bundle []byte, trust string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust = filepath.Join(t.TempDir(), "pub.pem")
+	if err := os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(index)
+	m := manifest{Schema: bundleSchema, File: bundleIndex, Size: int64(len(index)), SHA256: hex.EncodeToString(sum[:])}
+	var b bytes.Buffer
+	if err := writeBundle(&b, m, bytes.NewReader(index), private); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), trust
+}
+
+// unpacked opens a bundle and unpacks it, and gives the bytes of its index.
+func unpacked(dir string, data []byte, trust string) ([]byte, error) {
+	path := filepath.Join(dir, "bundle.zip")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return nil, err
+	}
+	b, err := openBundle(path, trust)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	file, err := b.unpack(dir, "x")
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
+// TestBundleNoticesEachByte holds that a signed bundle, of which any byte was changed or
+// cut, is refused or gives the same index nevertheless.
+func TestBundleNoticesEachByte(t *testing.T) {
+	t.Parallel()
+	index := []byte("no index, but it is not asked for that here")
+	data, trust := testBundle(t, index)
+	dir := t.TempDir()
+	if got, err := unpacked(dir, data, trust); err != nil || !bytes.Equal(got, index) {
+		t.Fatalf("%q, %v", got, err)
+	}
+	refused := 0
+	for i := range data {
+		changed := bytes.Clone(data)
+		changed[i] ^= 0x41
+		for what, d := range map[string][]byte{"changed": changed, "cut": data[:i]} {
+			got, err := unpacked(dir, d, trust)
+			if err == nil && !bytes.Equal(got, index) {
+				t.Errorf("%s at byte %d: gives %q", what, i, got)
+			}
+			if err != nil {
+				refused++
+			}
+		}
+	}
+	if refused < len(data) {
+		t.Errorf("%d of %d were refused: fewer than those that were cut", refused, 2*len(data))
+	}
+}
+
+// FuzzBundle holds that whatever is called a bundle gives an index with the digest that it
+// states, or an error, and no more bytes than it states.
+func FuzzBundle(f *testing.F) {
+	data, _ := testBundle(f, []byte("an index"))
+	f.Add(data)
+	f.Add(data[:len(data)/2])
+	f.Add([]byte("PK\x03\x04"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "bundle.zip")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		isBundle(path)
+		b, err := openBundle(path, "")
+		if err != nil {
+			return
+		}
+		defer b.close()
+		file, err := b.unpack(t.TempDir(), "x")
+		if err != nil {
+			return
+		}
+		got, err := digestFile(file)
+		if info, serr := os.Stat(file); err != nil || serr != nil || got != b.manifest.SHA256 || info.Size() != b.manifest.Size {
+			t.Errorf("digest %s, stated %q: %v, %v", got, b.manifest.SHA256, err, serr)
+		}
+	})
+}

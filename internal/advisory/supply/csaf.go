@@ -252,13 +252,7 @@ func (s *Supply) sum(ctx context.Context, c *fetch.Client, address string) (stri
 // changed; without it, index.txt names them.
 func (s *Supply) directory(ctx context.Context, c *fetch.Client, base string) ([]document, error) {
 	base = strings.TrimSuffix(base, "/") + "/"
-	add := func(list []document, name, updated string) []document {
-		if !strings.HasSuffix(name, ".json") || strings.Contains(name, "..") || strings.Contains(name, "://") || strings.HasPrefix(name, "/") {
-			return list
-		}
-		u := base + name
-		return append(list, document{u, updated, []string{u + ".sha512", u + ".sha256"}})
-	}
+	add := inDirectory(base)
 	a, err := c.Read(ctx, fetch.Request{URL: base + "changes.csv", Limit: listLimit})
 	if fetch.IsMissing(err) {
 		if a, err = c.Read(ctx, fetch.Request{URL: base + "index.txt", Limit: listLimit}); err != nil {
@@ -274,6 +268,17 @@ func (s *Supply) directory(ctx context.Context, c *fetch.Client, base string) ([
 		return nil, err
 	}
 	return changes(base, a.Data, add)
+}
+
+// inDirectory adds a document of a directory to a list, unless its name leads elsewhere.
+func inDirectory(base string) func(list []document, name, updated string) []document {
+	return func(list []document, name, updated string) []document {
+		if !strings.HasSuffix(name, ".json") || strings.Contains(name, "..") || strings.Contains(name, "://") || strings.HasPrefix(name, "/") {
+			return list
+		}
+		u := base + name
+		return append(list, document{u, updated, []string{u + ".sha512", u + ".sha256"}})
+	}
 }
 
 func changes(base string, data []byte, add func([]document, string, string) []document) ([]document, error) {
@@ -302,6 +307,10 @@ func (s *Supply) rolie(ctx context.Context, c *fetch.Client, address string) ([]
 	if err != nil {
 		return nil, err
 	}
+	return entries(address, a.Data)
+}
+
+func entries(address string, data []byte) ([]document, error) {
 	var f struct {
 		Feed struct {
 			Entry []struct {
@@ -316,7 +325,7 @@ func (s *Supply) rolie(ctx context.Context, c *fetch.Client, address string) ([]
 			} `json:"entry"`
 		} `json:"feed"`
 	}
-	if err := json.Unmarshal(a.Data, &f); err != nil {
+	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	var list []document

@@ -609,3 +609,21 @@ func TestPublishers(t *testing.T) {
 		t.Error("an unknown source was got")
 	}
 }
+
+// TestDocumented holds that the manual names each place that is asked.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../../doc/advisories.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range supply.Publishers() {
+		hosts := "-"
+		if len(p.Hosts) > 0 {
+			hosts = strings.Join(p.Hosts, ", ")
+		}
+		if row := fmt.Sprintf("| %s | %s | %s | %s |", p.Name, p.URL, hosts, p.Known); !strings.Contains(string(manual), row) {
+			t.Errorf("doc/advisories.md has no row %q", row)
+		}
+	}
+}
