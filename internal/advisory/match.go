@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vesalius-project/vesalius/internal/advisory/kbuild"
 	"github.com/vesalius-project/vesalius/internal/cvss"
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
@@ -112,10 +113,11 @@ type matcher struct {
 	facts    *fact.Set
 	platform *platform
 	releases map[string]string // of distributions
+	kernels  map[*subject]*kbuild.Kernel
 }
 
 func newMatcher(x *Index, facts *fact.Set, o Options) *matcher {
-	m := &matcher{x: x, facts: facts, platform: platformOf(facts)}
+	m := &matcher{x: x, facts: facts, platform: platformOf(facts), kernels: map[*subject]*kbuild.Kernel{}}
 	if id, release, ok := strings.Cut(o.Distribution, " "); ok && m.platform.release == "" {
 		m.platform.distro, m.platform.release = strings.ToLower(id), release
 	}

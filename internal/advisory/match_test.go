@@ -338,3 +338,39 @@ func TestSameMatches(t *testing.T) {
 		t.Errorf("%s\n%s", first, second)
 	}
 }
+
+func TestKernelNarrowed(t *testing.T) {
+	t.Parallel()
+	flaw := func(id string, files ...string) advisory.Record {
+		r := nvd(id, hit(named(t, kernelCPE), between("5.5", "6.1.200")))
+		r.Files = files
+		return r
+	}
+	x := indexOf(t, flaw("CVE-2024-0001", "fs/ntfs3/attrib.c"), flaw("CVE-2024-0002", "fs/ext4/inode.c"), flaw("CVE-2024-0003", "net/sctp/socket.c"), flaw("CVE-2024-0004", "arch/mips/kernel/process.c"), flaw("CVE-2024-0005"))
+	facts := linuxDevice(found("linux", "6.1.140", kernelCPE))
+	k := &fact.Kernel{Base: fact.Base{Root: "system"}, Name: "linux", Version: "6.1.140", Release: "6.1.140", Arch: "arm64", Options: []string{"EXT4_FS=y", "BLOCK=y", "IP_SCTP=m", "NET=y", "NTFS3_FS=n"}, Modules: []string{"usbcore"}}
+	facts.Kernel = []*fact.Kernel{k}
+	r := match(t, x, facts)
+	for id, want := range map[string]struct {
+		status advisory.Status
+		why    string
+	}{
+		"CVE-2024-0001": {advisory.NotThere, "fs/ntfs3/attrib.c needs CONFIG_NTFS3_FS, which is not set"},
+		"CVE-2024-0002": {advisory.Vulnerable, "the configuration does not rule out fs/ext4/inode.c"},
+		"CVE-2024-0003": {advisory.NotThere, "net/sctp/socket.c is in the module sctp, which is not in the image"},
+		"CVE-2024-0004": {advisory.NotThere, "is for another processor than arm64"},
+		"CVE-2024-0005": {advisory.Vulnerable, "no source says in which files"},
+	} {
+		got := one(t, r, id)
+		if got.Status != want.status || want.status == advisory.NotThere && got.Justification != "vulnerable_code_not_present" {
+			t.Errorf("%s: %+v", id, got)
+		}
+		why(t, got, want.why)
+	}
+	k.Options = nil
+	got := one(t, match(t, x, facts), "CVE-2024-0001")
+	if got.Status != advisory.Vulnerable {
+		t.Errorf("%+v", got)
+	}
+	why(t, got, "the kernel's configuration is not in the image")
+}

@@ -309,6 +309,7 @@ type Kernel struct {
 	Config        Opt[bool] `json:"config,omitzero"`         // its configuration is known; options are settings of the subject kernel
 	ModuleSigning Opt[bool] `json:"module_signing,omitzero"` // demanded
 	Modules       []string  `json:"modules,omitzero"`
+	Options       []string  `json:"options,omitzero"` // of the configuration, where it is known: EXT4_FS=y, IP_SCTP=m, NTFS3_FS=n
 	Compiler      string    `json:"compiler,omitzero"`
 	Support       string    `json:"support,omitzero" see:"public"`        // maintained, no-longer-maintained, abandoned
 	EndOfSupport  string    `json:"end_of_support,omitzero" see:"public"` // the last day of security fixes that cost nothing

@@ -136,7 +136,7 @@ func TestBanners(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := traceOf(t, slices.Concat(pad, []byte("IKCFG_ST"), z.Bytes(), pad)).Config
-	if d := cmp.Diff(map[string]string{"CONFIG_STRICT_DEVMEM": "y", "CONFIG_DEVKMEM": "n", "CONFIG_LSM": "yama,apparmor"}, config); d != "" {
+	if d := cmp.Diff(map[string]string{"CONFIG_STRICT_DEVMEM": "y", "CONFIG_DEVKMEM": "n", "CONFIG_HZ": "100", "CONFIG_LSM": "yama,apparmor"}, config); d != "" {
 		t.Error(d)
 	}
 }

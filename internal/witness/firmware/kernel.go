@@ -194,8 +194,11 @@ var options = search.Lazy(`^CONFIG_(?:CC_)?STACKPROTECTOR(?:_STRONG|_REGULAR|_PE
 	`LEGACY_PTYS|LEGACY_VSYSCALL_(?:NONE|EMULATE|XONLY)|MODIFY_LDT_SYSCALL|X86_(?:PTDUMP|MSR|UMIP|SMAP)|PAGE_TABLE_ISOLATION|MITIGATION_\w+|RETPOLINE|CPU_SW_DOMAIN_PAN|ARM64_(?:SW_TTBR0_PAN|PAN|BTI|PTR_AUTH)|UNMAP_KERNEL_AT_EL0|` +
 	`ACPI_CUSTOM_METHOD|INET_DIAG|USELIB|USERFAULTFD|SYSFS_SYSCALL|COREDUMP|AUDIT|AUDITSYSCALL|USB|USB_STORAGE|USB_GADGET|BT|WIRELESS|DEFAULT_MMAP_MIN_ADDR|LSM_MMAP_MIN_ADDR|PANIC_ON_OOPS|STATIC_USERMODEHELPER|TRIM_UNUSED_KSYMS|CMDLINE|CMDLINE_BOOL|CMDLINE_FORCE|LSM|LOCALVERSION|PREEMPT_RT)$`)
 
-// kernelOptions reads a configuration and keeps the options that are told. An option that
-// is not mentioned is not said to be off: this kernel may not have it.
+// optionsAtMost is more than any configuration has.
+const optionsAtMost = 30_000
+
+// kernelOptions reads a configuration. An option that is not mentioned is not said to be
+// off: this kernel may not have it.
 func kernelOptions(text string) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -206,7 +209,7 @@ func kernelOptions(text string) map[string]string {
 				value = "n"
 			}
 		}
-		if ok && options.MatchString(name) {
+		if ok && strings.HasPrefix(name, "CONFIG_") && len(name) < 100 && len(out) < optionsAtMost {
 			value = strings.Trim(value, `"`)
 			out[name] = value[:min(len(value), 400)]
 		}
@@ -255,7 +258,15 @@ func (k *kernelReader) config() {
 		names = append(names, n)
 	}
 	slices.Sort(names)
+	k.fact.Options = []string{}
 	for _, n := range names {
+		switch v := found[n]; v {
+		case "y", "m", "n":
+			k.fact.Options = append(k.fact.Options, strings.TrimPrefix(n, "CONFIG_")+"="+v)
+		}
+		if !options.MatchString(n) {
+			continue
+		}
 		k.root.Add(&fact.Setting{Base: fact.Base{Places: []fact.Place{at}}, Subject: "kernel", Name: n, Raw: n + "=" + found[n], Value: fact.Say(found[n]), Origin: "compiled"})
 	}
 }
