@@ -12,6 +12,7 @@ import (
 type worse struct {
 	rule, root string
 	paths      []string
+	subjects   []string
 	words      string
 }
 
@@ -40,11 +41,11 @@ func (r *Result) verdicts(plan []*mending) []worse {
 		if f.Outcome == judge.Unknown && !known {
 			continue // what it is about is new; it is no answer to anything that was asked before
 		}
-		bad = append(bad, worse{f.Rule, f.Root, paths(f.Places), fmt.Sprintf("%s became %s: %s", f.Rule, f.Outcome, f.Evidence+f.Note)})
+		bad = append(bad, worse{f.Rule, f.Root, paths(f.Places), subjects(factsOf(&r.After.Facts, f)), fmt.Sprintf("%s became %s: %s", f.Rule, f.Outcome, f.Evidence+f.Note)})
 	}
 	for _, g := range r.After.Gaps {
 		if !slices.ContainsFunc(r.Before.Gaps, func(b fact.Gap) bool { return b.Root == g.Root && b.Place.Path == g.Place.Path && b.Reason == g.Reason }) {
-			bad = append(bad, worse{"", g.Root, []string{g.Place.Path}, fmt.Sprintf("a new gap: %s: %s", g.Place, g.Why)})
+			bad = append(bad, worse{"", g.Root, []string{g.Place.Path}, nil, fmt.Sprintf("a new gap: %s: %s", g.Place, g.Why)})
 		}
 	}
 	return bad
@@ -58,6 +59,25 @@ func outcomes(findings []judge.Finding) map[string]*judge.Finding {
 	return m
 }
 
+// subjects are the programs that facts are about.
+func subjects(facts []fact.Fact) (out []string) {
+	for _, f := range facts {
+		switch f := f.(type) {
+		case *fact.Service:
+			out = append(out, f.Product, f.Name)
+		case *fact.Setting:
+			out = append(out, f.Subject)
+		case *fact.Guard:
+			out = append(out, f.Subject)
+		case *fact.Account:
+			out = append(out, f.Store)
+		case *fact.Endpoint:
+			out = append(out, f.Service)
+		}
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
+}
+
 func paths(places []fact.Place) []string {
 	var out []string
 	for _, p := range places {
@@ -67,8 +87,8 @@ func paths(places []fact.Place) []string {
 }
 
 // drop takes the steps out that did not hold, and those to blame for what got worse: the
-// ones that changed a file of it, else the ones of its root, else all. It reports whether
-// any was taken out.
+// ones that changed a file of it, else those about the same program, else the ones of its
+// root, else all. It reports whether any was taken out.
 func drop(plan []*mending, bad []worse) bool {
 	var applied []*step
 	for _, m := range plan {
@@ -87,12 +107,19 @@ func drop(plan []*mending, bad []worse) bool {
 		blamed := func(s *step) bool {
 			return s.Root == w.root && slices.ContainsFunc(s.Files, func(p string) bool { return slices.Contains(w.paths, p) })
 		}
+		proof := slices.ContainsFunc(applied, blamed)
+		if !proof {
+			blamed = func(s *step) bool {
+				return s.Root == w.root && slices.ContainsFunc(s.about, func(p string) bool { return slices.Contains(w.subjects, p) })
+			}
+		}
 		if !slices.ContainsFunc(applied, blamed) {
 			blamed = func(s *step) bool { return w.root == "" || s.Root == w.root }
 		}
 		for _, s := range applied {
 			if s.Stands && blamed(s) {
 				s.refuse(w.words)
+				s.suspect = !proof
 				dropped = true
 			}
 		}

@@ -48,6 +48,9 @@ type Result struct {
 	opts Options
 }
 
+// retries bounds how many suspects are tried once more.
+const retries = 24
+
 // rounds bounds how often the copy is made again without the fixes that did not hold.
 const rounds = 8
 
@@ -70,6 +73,9 @@ func Run(ctx context.Context, in firmware.Input, o Options) (*Result, error) {
 			return nil, fmt.Errorf("no set of fixes held in %d rounds", rounds)
 		}
 	}
+	if err := r.acquit(ctx, plan); err != nil {
+		return nil, err
+	}
 	for _, m := range plan {
 		holds := m.active()
 		for _, s := range m.steps {
@@ -81,6 +87,36 @@ func Run(ctx context.Context, in firmware.Input, o Options) (*Result, error) {
 	}
 	slices.SortStableFunc(r.Remedies, func(a, b Remedy) int { return strings.Compare(a.Finding, b.Finding) })
 	return r, nil
+}
+
+// acquit tries once more, one by one, what was taken back on suspicion alone: because it is
+// about the same program or root as what got worse.
+func (r *Result) acquit(ctx context.Context, plan []*mending) error {
+	tries := 0
+	for _, m := range plan {
+		for _, s := range m.steps {
+			if !s.suspect || m.active() != nil && m.active() != s || tries == retries {
+				continue
+			}
+			tries++
+			why := s.Why
+			s.Why = ""
+			if err := r.attempt(ctx, plan); err != nil {
+				return err
+			}
+			if bad := r.verdicts(plan); len(bad) > 0 || !s.Stands {
+				s.refuse(cmp.Or(why, s.failed))
+			}
+		}
+	}
+	if tries == 0 {
+		return nil
+	}
+	if err := r.attempt(ctx, plan); err != nil {
+		return err
+	}
+	r.verdicts(plan)
+	return nil
 }
 
 // mending is what may be done about one finding: its steps in the order in which the rule
@@ -103,8 +139,10 @@ func (m *mending) active() *step {
 // step is one fix for one finding. Why says that it is not to be applied.
 type step struct {
 	Remedy
-	fix    *Fix
-	failed string // what the copy was judged to be, where the fix did not hold
+	fix     *Fix
+	about   []string // the programs that the finding is about
+	suspect bool     // it was taken back without proof against it
+	failed  string   // what the copy was judged to be, where the fix did not hold
 }
 
 func (s *step) refuse(why string) {
@@ -130,7 +168,7 @@ func (r *Result) plan() []*mending {
 }
 
 func (r *Result) step(id string, f *judge.Finding) *step {
-	s := &step{Remedy: Remedy{Fix: id, Finding: f.ID, Rule: f.Rule, Root: f.Root, Before: f.Outcome}}
+	s := &step{Remedy: Remedy{Fix: id, Finding: f.ID, Rule: f.Rule, Root: f.Root, Before: f.Outcome}, about: subjects(factsOf(&r.Before.Facts, f))}
 	n := slices.IndexFunc(r.opts.Fixes, func(x Fix) bool { return x.ID == id })
 	if n < 0 {
 		s.refuse("no program applies it: it is for the maker to do")
