@@ -126,13 +126,13 @@ func assessment(m matched) assessed {
 // assessmentTable is the same on the page, for what is affected or may be.
 func assessmentTable(d *dossier.Dossier) pageTable {
 	t := table("assessment", "Vulnerability assessment", "As FDA's premarket guidance asks: how discovered, risk, controls. Discovered: "+discovered(d)+".",
-		"Vulnerability:short", "Component:name", "Status:short", "Exploited:short", "Security risk:text", "Safety risk", "Other harm:text", "Level:short", "After controls:short", "Controls:text", "Justification:why")
+		"Vulnerability:id", "Component:id", "Status", "Exploited:short", "Security risk:text", "Safety risk", "Other harm:text", "Level:short", "After controls:short", "Controls, and why:text")
 	for _, m := range matches(d) {
 		if m.Risk == nil && m.Status != advisory.NotThere && m.Status != advisory.Fixed || len(t.Rows) == htmlMatches {
 			continue
 		}
 		a := assessment(m)
-		t.row(clean(m.Advisory), clean(strings.TrimSpace(m.Component+" "+m.Version)), statusWords(m.Status), yes(m.KEV), a.Security, a.Safety, a.Other, a.Level, a.After, a.Controls, "why")
+		t.row(clean(m.Advisory), clean(strings.TrimSpace(m.Component+" "+m.Version)), statusWords(m.Status), yes(m.KEV), a.Security, a.Safety, a.Other, a.Level, a.After, a.Controls)
 		cells := t.last().Cells
 		cells[len(cells)-1].Steps = []string{cmp.Or(a.Justification, "no reason given")}
 	}

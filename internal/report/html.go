@@ -51,6 +51,7 @@ type page struct {
 	Warnings []string
 	Sections []pageSection
 	Vectors  []pageVector
+	Plots    *pagePlots
 	Bad      []pageGroup
 	Tables   []pageTable
 	Foot     string
@@ -108,6 +109,7 @@ func writeHTML(w io.Writer, d *dossier.Dossier, _ Options) error {
 		Detail:   deviceDetail(d),
 		Headline: headline(d),
 		Vectors:  pageVectors(d),
+		Plots:    plots(d),
 		Bad:      pageGroups(d),
 		Tables:   pageTables(d),
 		Foot:     toolLine(d),
@@ -119,6 +121,9 @@ func writeHTML(w io.Writer, d *dossier.Dossier, _ Options) error {
 		}
 	}
 	p.Warnings = warnings(d)
+	if p.Plots != nil {
+		p.Sections = append(p.Sections, pageSection{ID: "glance", Title: "At a glance"})
+	}
 	if len(p.Bad) > 0 {
 		p.Sections = append(p.Sections, pageSection{"bad", "Bad", d.Count().All.Bad})
 	}

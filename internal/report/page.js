@@ -16,3 +16,11 @@ find.addEventListener("input", () => {
   }
   found.textContent = words.length ? n + " of " + rows.length : "";
 });
+
+// A number of the risk matrix shows the risks of its place alone, and all again.
+const cells = document.querySelectorAll("a[data-cell]");
+for (const a of cells) a.addEventListener("click", () => {
+  const on = a.getAttribute("aria-current") !== "true";
+  for (const b of cells) b.setAttribute("aria-current", on && a === b ? "true" : "false");
+  for (const r of document.querySelectorAll("tr[data-cell]")) r.hidden = on && r.dataset.cell !== a.dataset.cell;
+});

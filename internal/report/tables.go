@@ -22,6 +22,7 @@ type pageTable struct {
 
 type pageRow struct {
 	ID    string // for links to it
+	Cell  string // of the risk matrix
 	Cells []pageCell
 }
 
@@ -30,7 +31,7 @@ type pageColumn struct{ Title, Class string }
 type pageCell struct {
 	Head        bool
 	Class, Text string
-	Steps       []string // shown when asked for; Text is then their title
+	Steps       []string // why: shown when asked for
 }
 
 // table begins a table. A column is its title and, after a colon, how its cells look:
@@ -63,7 +64,7 @@ func (t *pageTable) last() *pageRow { return &t.Rows[len(t.Rows)-1] }
 func pageTables(d *dossier.Dossier) []pageTable {
 	at := roots(d)
 	all := []pageTable{
-		unknownTable(d), risksTable(d), remediesTable(d), claimsTable(d), matchesTable(d), notLookedUpTable(d), statementsTable(d), assessmentTable(d), sbomTable(d),
+		risksTable(d), matchesTable(d), notLookedUpTable(d), unknownTable(d), remediesTable(d), claimsTable(d), statementsTable(d), assessmentTable(d), sbomTable(d),
 		componentsTable(d, at), servicesTable(d, at), accountsTable(d, at),
 		gapsTable(d), coverageTable(d), layersTable(d), goodTable(d), aboutTable(d),
 	}
@@ -85,13 +86,32 @@ func unknownTable(d *dossier.Dossier) pageTable {
 }
 
 func risksTable(d *dossier.Dossier) pageTable {
-	t := table("risks", "Risks", "", "Risk:text", "Harm", "Exploitability:short", "Level:short", "After measures:short", "Reasons:text")
-	for _, r := range d.Risks {
+	t := table("risks", "Risks", "What comes of it for the patient, the data and the operation, what matters first.", "First:num", "Risk:text", "Level:short", "Harm", "Exploitability:short", "After measures:short", "Measures:text")
+	seen := map[string]bool{}
+	for i := range d.Risks {
+		r := &d.Risks[i]
 		harms := make([]string, len(r.Harms))
 		for i, h := range r.Harms {
 			harms[i] = prose(h.Dimension) + " " + prose(h.Severity)
 		}
-		t.row(prose(r.Title), strings.Join(harms, ", "), prose(r.Exploitability), prose(r.Level), prose(r.After), strings.Join(proses(r.Reasons), "; "))
+		title := prose(r.Title)
+		if r.First != "" {
+			title += " (" + prose(r.First) + ")"
+		}
+		steps := proses(r.Reasons)
+		if len(r.Path) > 0 {
+			steps = append([]string{"The way in: " + strings.Join(proses(r.Path), "; then ")}, steps...)
+		}
+		t.row(number(r.Priority), title, prose(r.Level), strings.Join(harms, ", "), prose(r.Exploitability), prose(r.After), strings.Join(proses(r.Measures), "; "))
+		row := t.last()
+		row.Cells[1].Steps = steps
+		if s, e, ok := riskCell(r); ok {
+			row.Cell = s + "-" + e
+			if !seen[row.Cell] {
+				seen[row.Cell] = true
+				row.ID = "risk-" + row.Cell
+			}
+		}
 	}
 	return t
 }
@@ -117,7 +137,7 @@ const htmlMatches = 2000
 
 func matchesTable(d *dossier.Dossier) pageTable {
 	note := strings.Join(append([]string{lookedUp(d)}, indexWords(d)...), " ")
-	t := table("vulnerabilities", "Vulnerabilities", strings.TrimSpace(note), "Vulnerability:short", "Status:short", "Component:name", "Version", "Severity:short", "CVSS:num", "Exploited:short", "EPSS:num short", "Fixed in", "What to do:text", "Why:why")
+	t := table("vulnerabilities", "Vulnerabilities", strings.TrimSpace(note), "Vulnerability:id", "Status", "Component:id", "Severity:short", "Exploited:short", "EPSS:num", "Fixed in:id", "What to do, and why:text")
 	all := matches(d)
 	if len(all) > htmlMatches {
 		t.Note += fmt.Sprintf(" The first %d of %d are listed here, all of them by -f csv-vulnerabilities.", htmlMatches, len(all))
@@ -133,17 +153,23 @@ func matchesTable(d *dossier.Dossier) pageTable {
 		}
 		epss := ""
 		if m.EPSS > 0 {
-			epss = percent(m.EPSS)
+			epss = strings.Replace(percent(m.EPSS), "below ", "<", 1)
 		}
-		why := plural(len(m.Why), "step", "steps")
-		if m.Confidence == "low" || m.Confidence == "medium" {
-			why += ", " + m.Confidence + " confidence"
+		steps := proses(m.Why)
+		if m.Confidence != "" {
+			steps = append(steps, "so: "+statusWords(m.Status)+", with "+clean(m.Confidence)+" confidence")
 		}
-		t.row(clean(m.Advisory), statusWords(m.Status), clean(m.Component), clean(m.Version), prose(m.Severity), float(m.CVSS, 1), exploited, epss, prose(m.FixedIn), todo(m.Match), why)
+		t.row(clean(m.Advisory), statusWords(m.Status), clean(strings.TrimSpace(m.Component+" "+m.Version)), severityWords(m.Match), exploited, epss, prose(m.FixedIn), todo(m.Match))
 		cells := t.last().Cells
-		cells[len(cells)-1].Steps = proses(m.Why)
+		cells[len(cells)-1].Steps = steps
+		if len(m.Advisory) <= 20 {
+			cells[0].Class = "short"
+		}
+		if dossier.Rank(m.Severity) >= 0 {
+			cells[3].Class += " " + m.Severity
+		}
 		if m.KEV && m.Status == advisory.Vulnerable {
-			cells[6].Class += " critical"
+			cells[4].Class += " critical"
 		}
 	}
 	return t
@@ -158,7 +184,7 @@ func notLookedUpTable(d *dossier.Dossier) pageTable {
 }
 
 func statementsTable(d *dossier.Dossier) pageTable {
-	t := table("statements", "Statements", "What others state of vulnerabilities, and what became of it.", "Vulnerability:short", "Status:short", "Product", "Component", "Reason:text", "By", "Document:code", "Of:short", "Effect:text")
+	t := table("statements", "Statements", "What others state of vulnerabilities, and what became of it.", "Vulnerability:id", "Status", "Product", "Component", "Reason:text", "By", "Document:code id", "Of:short", "Effect:text")
 	for _, s := range d.Statements {
 		date := ""
 		if !s.At.IsZero() {

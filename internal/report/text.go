@@ -28,6 +28,7 @@ const (
 	textGaps   = 12
 	textWorst  = 10 // components, and vulnerabilities
 	textNames  = 20
+	textRisks  = 5
 	textLong   = 240 // characters of one piece of evidence
 	textPlace  = 400 // characters of a place
 )
@@ -36,6 +37,7 @@ func writeText(w io.Writer, d *dossier.Dossier, o Options) error {
 	p := newPrinter(w, o)
 	p.head(d)
 	p.vectors(d)
+	p.risks(d)
 	p.bad(d)
 	p.vulnerabilities(d)
 	p.unknown(d)
@@ -141,6 +143,46 @@ func number(n int) string {
 		return "-"
 	}
 	return fmt.Sprint(n)
+}
+
+// risks writes what comes of it all, what matters first.
+func (p *printer) risks(d *dossier.Dossier) {
+	if len(d.Risks) == 0 {
+		return
+	}
+	p.title("Risks")
+	for i := range d.Risks {
+		if i == textRisks && len(d.Risks) > textRisks+1 {
+			p.line("")
+			p.line("  and %d more", len(d.Risks)-i)
+			break
+		}
+		r := &d.Risks[i]
+		p.line("")
+		words := prose(r.Title) + ": " + prose(r.Level)
+		if r.First != "" {
+			words += ", " + prose(r.First)
+		}
+		p.para(fmt.Sprintf("%2d. ", i+1), words)
+		var harms []string
+		for _, h := range r.Harms {
+			harms = append(harms, prose(h.Dimension)+" "+prose(h.Severity))
+		}
+		p.para("    harm  ", strings.Join(harms, ", ")+"; exploitability "+prose(r.Exploitability))
+		if len(r.Path) > 0 {
+			p.para("    path  ", cut(strings.Join(proses(r.Path), "; then "), textPlace))
+		}
+		if len(r.Reasons) > 0 {
+			p.para("    why   ", cut(strings.Join(proses(r.Reasons), "; "), textLong))
+		}
+		if len(r.Measures) > 0 {
+			do := cut(strings.Join(proses(r.Measures), "; "), textLong)
+			if r.After != "" {
+				do += " (then " + prose(r.After) + ")"
+			}
+			p.para("    do    ", do)
+		}
+	}
 }
 
 func (p *printer) bad(d *dossier.Dossier) {
