@@ -108,27 +108,35 @@ func (c *dbUpdateCommand) build(w *world, r *rebuild, s *supply.Supply, all []su
 		}
 		show.clear()
 		records := 0
+		var broken []string
 		for _, st := range stats {
 			if records += st.Records; st.Records > 0 {
 				r.b.Read(got.Source, filepath.Base(st.Name))
 			}
+			if st.Broken > 0 {
+				broken = append(broken, st.Name)
+			}
+			if st.Format == "" {
+				continue
+			}
 			for _, p := range st.Problems[:min(len(st.Problems), 5)] {
-				if st.Format != "" {
-					fmt.Fprintf(w.err, "vesalius: left out: %s\n", p)
-				}
+				fmt.Fprintf(w.err, "vesalius: left out: %s\n", p)
 			}
 		}
+		fmt.Fprintf(w.out, "%s: %d records read\n", got.Source, records)
 		if err == nil && records == 0 {
-			err = errors.New("no records in what was published")
+			err, broken = errors.New("no records in what was published"), got.Files
 		}
 		if err != nil {
 			fmt.Fprintf(w.err, "vesalius: %s: %v\n", got.Source, err)
 			failed = append(failed, string(got.Source))
-			all[i] = got.Void() // asked for again the next time
+			if len(broken) == 0 {
+				broken = got.Files
+			}
+			all[i] = got.Without(broken)
 			continue
 		}
 		r.whole[got.Source] = got.Whole
-		fmt.Fprintf(w.out, "%s: %d records read\n", got.Source, records)
 	}
 	done, err := r.finish(w.ctx)
 	if err != nil {

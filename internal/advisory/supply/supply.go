@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -117,12 +118,15 @@ type Got struct {
 
 	done    map[string]mark
 	through map[string]time.Time
-	void    bool
+	void    []string // files
 }
 
-// Void is what was got, without being believed: its files are removed and got again.
-func (g Got) Void() Got {
-	g.done, g.through, g.void = nil, nil, true
+// Without is what was got, but for files that could not be read: these are removed, and
+// got again the next time.
+func (g Got) Without(files []string) Got {
+	g.done, g.void = maps.Clone(g.done), slices.Clone(files)
+	g.through = nil // what was to be read until then was not
+	maps.DeleteFunc(g.done, func(_ string, m mark) bool { return slices.Contains(files, m.file) })
 	return g
 }
 
@@ -140,6 +144,7 @@ type mark struct {
 	SHA256 string `json:"sha256,omitempty"`
 	Stamp  string `json:"stamp,omitempty"` // what its list says of its age
 	URL    string `json:"url,omitempty"`
+	file   string // where it was put
 }
 
 const stateName = "state.json"
@@ -217,10 +222,11 @@ func (s *Supply) Built(index string, all []Got, keep bool) error {
 	}
 	var list []string
 	for _, g := range all {
-		if keep && !g.void {
-			continue
+		files := g.Files
+		if keep {
+			files = g.void
 		}
-		for _, f := range g.Files {
+		for _, f := range files {
 			list = append(list, f)
 			delete(s.state.Here, s.name(f))
 		}
@@ -337,7 +343,8 @@ func (s *Supply) get(ctx context.Context, c *fetch.Client, got *Got, r fetch.Req
 	if err != nil {
 		return false, err
 	}
-	if a.Unchanged && !here {
+	before := s.state.Done[r.URL]
+	if a.Unchanged && (!here || before.SHA256 == known.SHA256) { // it is in the index, and was kept perhaps
 		got.Same++
 		return false, nil
 	}
@@ -345,11 +352,15 @@ func (s *Supply) get(ctx context.Context, c *fetch.Client, got *Got, r fetch.Req
 	if !a.Unchanged {
 		got.Bytes += a.Size - a.Resumed
 		m = mark{Version: a.Version, SHA256: a.SHA256, Stamp: stamp, URL: r.URL}
-		if before := s.state.Done[r.URL]; before.SHA256 == a.SHA256 && before.SHA256 != "" { // a server that knows no versions
+		if before.SHA256 == a.SHA256 { // a server that knows no versions
 			got.Same++
+			if here {
+				return false, nil
+			}
 			return false, os.Remove(path)
 		}
 	}
+	m.file = path
 	got.Files = append(got.Files, path)
 	got.done[r.URL] = m
 	s.mu.Lock()

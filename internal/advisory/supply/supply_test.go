@@ -366,7 +366,7 @@ func TestOneFile(t *testing.T) {
 	holds(t, "changed", names(g), "kev.json")
 
 	// What could not be read is got again.
-	built(t, s, "b", g.Void())
+	built(t, s, "b", g.Without(g.Files))
 	holds(t, "again", names(get(t, open(t, n.options(dir, spring), "b"), advisory.KEV)), "kev.json")
 
 	delete(n.files, "/kev.json")
@@ -478,6 +478,26 @@ func TestCSAFDirectory(t *testing.T) {
 	s = open(t, n.options(dir, spring), "a")
 	g = get(t, s, advisory.CSAF)
 	holds(t, "what changed", strings.ReplaceAll(names(g), host, "HOST"), "csaf-HOST-icsma-03-002-01.json csaf-HOST-icsma-03-003-01.json")
+	built(t, s, "b", g)
+
+	// What could not be read is got again, and only that.
+	n.document("/csaf/white/2003/icsma-03-001-01.json", "one, revised")
+	n.document("/csaf/white/2003/icsma-03-002-01.json", "two, broken")
+	n.files["/csaf/white/changes.csv"] = strings.ReplaceAll(strings.ReplaceAll(n.files["/csaf/white/changes.csv"], "T10:00:00Z", "T12:00:00Z"), "T11:00:00Z", "T12:00:00Z")
+	s = open(t, n.options(dir, spring), "b")
+	g = get(t, s, advisory.CSAF)
+	if len(g.Files) != 2 || g.Same != 2 {
+		t.Errorf("revised: %+v", g)
+	}
+	if err := s.Built("c", []supply.Got{g.Without(g.Files[1:])}, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(g.Files[0]); err != nil {
+		t.Errorf("what was to be kept: %v", err)
+	}
+	s = open(t, n.options(dir, spring), "c")
+	g = get(t, s, advisory.CSAF)
+	holds(t, "what could not be read", strings.ReplaceAll(names(g), host, "HOST"), "csaf-HOST-icsma-03-002-01.json")
 	built(t, s, "b", g)
 
 	// Without changes.csv each document says itself whether it changed.
