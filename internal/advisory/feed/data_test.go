@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -87,5 +88,50 @@ func BenchmarkReadAll(b *testing.B) {
 		}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestMedicalAdvisories holds that each vulnerability of CISA's medical advisories names
+// vendor and product, and how much of what it says of versions can be ordered.
+func TestMedicalAdvisories(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(data(t), "csaf", "OT", "white", "icsma-*.json"))
+	if err != nil || len(files) == 0 {
+		t.Skip("no medical advisories there")
+	}
+	var mu sync.Mutex
+	documents, cves := map[string]bool{}, map[string]bool{}
+	records, every, ordered, raw := 0, 0, 0, 0
+	_, err = feed.ReadAll(t.Context(), files, 2, func(r advisory.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		records++
+		documents[r.Document], cves[r.ID] = true, true
+		if !strings.HasPrefix(r.Document, "ICSMA-") || strings.ContainsAny(r.Document, "_ ") || len(r.Affected) == 0 {
+			t.Errorf("%s of %q: %d products", r.ID, r.Document, len(r.Affected))
+		}
+		for _, a := range r.Affected {
+			if a.Product.By != advisory.ByName || a.Product.Vendor == "" || a.Product.Name == "" {
+				t.Errorf("%s of %s: %+v", r.ID, r.Document, a.Product)
+			}
+			if len(a.Versions) == 0 {
+				every++
+			}
+			for _, v := range a.Versions {
+				if v.Raw != "" {
+					raw++
+				} else {
+					ordered++
+				}
+			}
+		}
+		return nil
+	})
+	t.Logf("%d records, products in every version %d, ranges %d, only as written %d", records, every, ordered, raw)
+	if err != nil || len(documents) != 144 || records != 433 || len(cves) != 428 {
+		t.Errorf("%v: %d documents, %d records, %d vulnerabilities; want 144, 433, 428", err, len(documents), records, len(cves))
+	}
+	if raw*3 > ordered {
+		t.Errorf("of %d texts about versions %d cannot be ordered", raw+ordered, raw)
 	}
 }
