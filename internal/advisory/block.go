@@ -213,7 +213,9 @@ type column struct {
 	entries []entry
 	err     error
 
-	raw  sync.Pool // *[]byte, to read into
+	raw     sync.Pool // *[]byte, to read into
+	inflate inflater
+
 	mu   sync.Mutex
 	kept map[int]*block
 	ring []int
@@ -321,15 +323,23 @@ func (c *column) payload(e entry) (string, error) {
 	if e.stored == e.size {
 		return string(raw), nil
 	}
-	return inflate(raw, int(e.size))
+	return c.inflate.inflate(raw, int(e.size))
 }
 
+// inflater decompresses blocks, and keeps what that takes.
+type inflater struct{ pool sync.Pool }
+
 // inflate decompresses a block of known size.
-func inflate(raw []byte, size int) (string, error) {
+func (p *inflater) inflate(raw []byte, size int) (string, error) {
 	var out strings.Builder
 	out.Grow(size)
-	f := flate.NewReader(bytes.NewReader(raw))
-	defer f.Close() //nolint:errcheck // it holds nothing
+	f, ok := p.pool.Get().(io.Reader)
+	if !ok {
+		f = flate.NewReader(bytes.NewReader(raw))
+	} else if err := f.(flate.Resetter).Reset(bytes.NewReader(raw), nil); err != nil {
+		return "", err
+	}
+	defer p.pool.Put(f)
 	n, err := io.Copy(&out, io.LimitReader(f, int64(size)+1))
 	if err != nil {
 		return "", fmt.Errorf("decompress: %w", err)

@@ -33,10 +33,11 @@ const (
 // Builder makes an index of records. Records may be added from several goroutines, in any
 // order: the same records make the same bytes. They are kept compressed in memory.
 type Builder struct {
-	opts  BuildOptions
-	codec *codec
-	pool  *compressors
-	bytes sync.Pool // *[]byte
+	opts    BuildOptions
+	codec   *codec
+	pool    *compressors
+	bytes   sync.Pool // *[]byte
+	inflate inflater
 
 	mu        sync.Mutex
 	done      bool
@@ -289,7 +290,7 @@ func (b *Builder) vulnerabilities(from *bucket) ([]*Vulnerability, error) {
 		return nil
 	}
 	for _, c := range from.chunks {
-		raw, err := inflate(c.packed, c.size)
+		raw, err := b.inflate.inflate(c.packed, c.size)
 		if err != nil {
 			return nil, err
 		}
