@@ -62,6 +62,7 @@ type commands struct {
 	Diff       diffCommand       `cmd:"" help:"Say what changed between two releases: findings, components, services, accounts, secrets."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
+	Risk       riskCommand       `cmd:"" help:"Say what the device can do to the patient, the data and the clinic, and ask what the facts cannot answer."`
 	Explain    explainCommand    `cmd:"" help:"Say why a rule matters and how to mend it, or what is known of a vulnerability."`
 	Rules      rulesCommand      `cmd:"" help:"List the rules."`
 	Formats    formatsCommand    `cmd:"" help:"List the formats that are opened, and the forms of reports."`

@@ -28,8 +28,8 @@ func Assess(in Input) ([]Risk, Summary) {
 		a.Facts = &fact.Set{}
 	}
 	a.w = newWorld(a.Facts)
-	a.worst = harms(a.Facts, a.m, in.Answers)
-	a.environment = environmentOf(in.Answers)
+	a.environment = latest(in.Answers)
+	a.worst = harms(a.Facts, a.m, a.environment[""])
 
 	bad := a.sift()
 	var risks []*made
@@ -142,7 +142,13 @@ func (a *assessor) place(base *reading, x Exposure, about ...string) (*reading, 
 	if x.Network == "local" {
 		set["MAV"] = "L"
 	}
-	maps.Copy(set, a.environment.of(about...))
+	answered, against := a.environment.of(base, x, about...)
+	maps.Copy(set, answered)
+	for _, words := range against {
+		if !slices.Contains(a.sum.Contradictions, words) {
+			a.sum.Contradictions = append(a.sum.Contradictions, words)
+		}
+	}
 	return a.in(base, set)
 }
 
@@ -198,7 +204,10 @@ func (a *assessor) weigh(c *cause, x Exposure, w weighed, vector string) weighed
 	return w
 }
 
-// openWhy is the factor of what lies open; it holds only while the network reaches it.
+// remote reports whether a network is still enough, be it the device's own alone.
+func remote(r *reading) bool { return r.effective("AV") == "N" || r.effective("AV") == "A" }
+
+// openWhy is the factor of what lies open; it holds only while a network reaches it.
 const openWhy = "what an attacker needs is published or not asked for"
 
 // moves are the factors beyond the vector.
@@ -223,7 +232,7 @@ func (a *assessor) moves(c *cause, x Exposure, w weighed) []Factor {
 			add(-1, "whether it concerns the device is not known")
 		}
 	}
-	if w.open && x.Network == "network" && w.real.effective("AV") == "N" && (x.Started == "boot" || x.Started == "on-demand") {
+	if w.open && x.Network == "network" && remote(w.real) && (x.Started == "boot" || x.Started == "on-demand") {
 		add(1, openWhy)
 	}
 	switch {
@@ -395,6 +404,7 @@ func (a *assessor) order(risks []*made) {
 // summarize counts.
 func (a *assessor) summarize(risks []Risk) {
 	s := &a.sum
+	slices.Sort(s.Contradictions)
 	s.Matrix = *a.m
 	for _, d := range Dimensions() {
 		s.Harms = append(s.Harms, a.worst[d])

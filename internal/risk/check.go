@@ -12,7 +12,7 @@ import (
 // exploitability, and what is left with the hospital's controls. The error names the first
 // number that differs.
 func Check(r Risk, m *Matrix) error {
-	if err := m.check(); err != nil {
+	if err := m.Check(); err != nil {
 		return fmt.Errorf("matrix %q: %w", m.Name, err)
 	}
 	v, err := read(r.Vector)

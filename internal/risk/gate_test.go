@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vesalius-project/vesalius/internal/judge"
+	"github.com/vesalius-project/vesalius/internal/judge/rulebook"
 )
 
 // A policy rejects a risk, takes it with the hospital's controls, or says nothing of it.
@@ -121,4 +122,39 @@ func FuzzReadMatrix(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The table of weaknesses is about rules that exist, gives each a vector that can be read,
+// and knows every control that a rule names.
+func TestWeaknesses(t *testing.T) {
+	t.Parallel()
+	rules, err := rulebook.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, r := range rules {
+		ids[r.ID] = true
+		if _, err := read(weaknesses().of(&judge.Finding{Rule: r.ID, Vector: r.Vector, Severity: r.Severity}).vector); err != nil {
+			t.Errorf("%s: %v", r.ID, err)
+		}
+		if _, named := weaknesses().byRule[r.ID]; !named && (weaknesses().Access[r.Vector] == "" || weaknesses().Impact[r.Severity] == "") {
+			t.Errorf("%s: no access of %q or impact of %q", r.ID, r.Vector, r.Severity)
+		}
+		for _, c := range r.Control {
+			if k := weaknesses().Controls[c]; k.Words == "" || len(k.Set) == 0 && !k.Gone {
+				t.Errorf("%s: what the control %q changes is not said", r.ID, c)
+			}
+		}
+	}
+	for _, e := range weaknesses().Rules {
+		for _, id := range e.Rules {
+			if !ids[id] {
+				t.Errorf("weakness.yaml names the rule %q, which there is not", id)
+			}
+		}
+	}
+	if err := Default().Check(); err != nil {
+		t.Error(err)
+	}
 }

@@ -14,7 +14,7 @@ type worst map[string]Harm
 
 // harms finds the worst: an answer is believed before the design, the design before what
 // the class and the functions suggest, and a default, which says that it is one, comes last.
-func harms(set *fact.Set, m *Matrix, answers []Answer) worst {
+func harms(set *fact.Set, m *Matrix, answers map[string]Answer) worst {
 	out := worst{}
 	why := "default, because no device description was given"
 	devices := slices.Clone(set.Device)
@@ -45,7 +45,7 @@ func harms(set *fact.Set, m *Matrix, answers []Answer) worst {
 		out["privacy"] = h
 		break
 	}
-	for dim, h := range answeredHarms(answers, out) {
+	for dim, h := range answeredHarms(answers) {
 		out[dim] = h
 	}
 	return out

@@ -74,7 +74,7 @@ func ReadMatrix(name string, data []byte) (*Matrix, error) {
 		return nil, fmt.Errorf("%s: risk: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	m.replace(own)
-	if err := m.check(); err != nil {
+	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("%s: risk: %w", name, err)
 	}
 	return m, nil
@@ -111,8 +111,8 @@ func severities() []string { return []string{"S1", "S2", "S3", "S4", "S5"} }
 
 func ways() []string { return []string{"reject", "controls", "condition", "accept"} }
 
-// check says what is wrong with a matrix in the words of its file.
-func (m *Matrix) check() error {
+// Check says what is wrong with a matrix in the words of its file.
+func (m *Matrix) Check() error {
 	if len(m.Levels) < 2 || len(m.Levels) > 9 {
 		return fmt.Errorf("levels: %d: want 2 to 9, best first", len(m.Levels))
 	}

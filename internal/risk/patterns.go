@@ -105,7 +105,7 @@ func passwordWords(a *fact.Account) string {
 // becomesRoot says in words how an account is or becomes root.
 func becomesRoot(a *fact.Account) (string, bool) {
 	if a.UID.Or(-1) == 0 {
-		return a.Name + " is root", true
+		return "this is root: everything is allowed", true
 	}
 	switch a.Sudo.Or("") {
 	case "yes":
@@ -511,7 +511,7 @@ func memoryToRoot(w *world) (out []way) {
 		}
 		out = append(out, way{root: s.Root, name: subjectOf(s), services: []*fact.Service{s}, vector: skillTakesAll, steps: []stage{
 			enter(s, "service.unknown-protocol", "service.binds-all-addresses"),
-			{"send more than it expects: it copies without bounds (" + list(e.Risky, 4) + ")", e, []string{"executable.*"}},
+			{"send more than it expects: it copies without bounds (" + list(e.Risky, 4) + ")", e, []string{"executable.own-network-program-soft", "executable.unbounded-copies", "executable.stack-runs-code"}},
 			{"its memory is not protected", e, nil},
 			{"it runs as root", s, []string{"service.own-program-as-root"}},
 		}})

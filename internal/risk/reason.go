@@ -231,11 +231,11 @@ func (a *assessor) interim(r *made, members []*weighed, controls []string) (vect
 }
 
 // interimE is the exploitability by a changed vector: the other factors stay, but for what
-// only the network can use.
+// only a network can use.
 func interimE(factors []Factor, with *reading) int {
 	moved := slices.Clone(factors)
 	moved[0].Adds = with.start()
-	if with.effective("AV") != "N" {
+	if !remote(with) {
 		moved = slices.DeleteFunc(moved, func(f Factor) bool { return f.Why == openWhy })
 	}
 	return sum(moved)

@@ -113,4 +113,6 @@ type Summary struct {
 	Unclear  int            `json:"unclear,omitzero"`   // vulnerabilities of which it is not known whether they concern the device
 	Unjudged []string       `json:"unjudged,omitempty"` // what could not be judged, in words
 	Assumed  []string       `json:"assumed,omitempty"`  // what was assumed, in words
+
+	Contradictions []string `json:"contradictions,omitempty"` // answers that the facts show to be otherwise; they do not count
 }
