@@ -33,7 +33,7 @@ func ReadAnswers(name string, data []byte) ([]Answer, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %s", name, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " "))
+		return nil, fmt.Errorf("%s: %s", name, yamlError(err))
 	}
 	if len(file.Answers) > maxAnswers {
 		return nil, fmt.Errorf("%s: %d answers: more than %d", name, len(file.Answers), maxAnswers)

@@ -57,21 +57,21 @@ func ReadMatrix(name string, data []byte) (*Matrix, error) {
 		Risk yaml.Node `yaml:"risk"`
 	}
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%s: %s", name, yamlError(err))
 	}
 	if file.Risk.IsZero() {
 		return m, nil
 	}
 	part, err := yaml.Marshal(&file.Risk)
 	if err != nil {
-		return nil, fmt.Errorf("%s: risk: %w", name, err)
+		return nil, fmt.Errorf("%s: risk: %s", name, yamlError(err))
 	}
 	// What is a list or a table of the matrix itself is replaced, never mixed.
 	var own Matrix
 	d := yaml.NewDecoder(bytes.NewReader(part))
 	d.KnownFields(true)
 	if err := d.Decode(&own); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: risk: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%s: risk: %s", name, yamlError(err))
 	}
 	m.replace(own)
 	if err := m.Check(); err != nil {

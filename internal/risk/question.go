@@ -158,6 +158,9 @@ func Template(set *fact.Set, day string) []byte {
 	return []byte(b.String())
 }
 
+// yamlError words an error of the YAML reader in one line; it quotes the file as it stands.
+func yamlError(err error) string { return oneLine(strings.TrimPrefix(err.Error(), "yaml: ")) }
+
 // oneLine makes words fit for a comment: what an image names may hold anything.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
