@@ -287,3 +287,53 @@ func TestRebuildStreams(t *testing.T) {
 		})
 	}
 }
+
+// TestRebuildUBI holds that a SquashFS in a volume of UBI is changed in the blocks that
+// the volume has, static and dynamic.
+func TestRebuildUBI(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"mksquashfs", "ubinize"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed: squashfs-tools, mtd-utils", tool)
+		}
+	}
+	dir := t.TempDir()
+	sampleTree(t, filepath.Join(dir, "tree"))
+	root := filepath.Join(dir, "root.sqfs")
+	if out, err := exec.Command("mksquashfs", filepath.Join(dir, "tree"), root, "-comp", "zstd", "-all-root", "-no-progress", "-quiet").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, kind := range []string{"static", "dynamic"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			config, file := filepath.Join(dir, kind+".ini"), filepath.Join(dir, kind+".ubi")
+			text := "[rootfs]\nmode=ubi\nimage=" + root + "\nvol_id=0\nvol_size=4MiB\nvol_type=" + kind + "\nvol_name=rootfs\n"
+			if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("ubinize", "-p", "128KiB", "-m", "2048", "-o", file, config).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(data))
+			l := layerOf(t, im, "squashfs")
+			want := listing(t, l)
+			edits, change := someEdits(l)
+			change(want)
+			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := open(t, b)
+			if len(after.Gaps) > 0 || b.Size() != int64(len(data)) {
+				t.Errorf("%d bytes, want %d; gaps %v", b.Size(), len(data), after.Gaps)
+			}
+			if diff := cmp.Diff(want, listing(t, layerOf(t, after, "squashfs"))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

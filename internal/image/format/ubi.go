@@ -26,6 +26,8 @@ var ubi = &image.Format{
 		"one erase block alone does not tell its size: it is taken to the end",
 	Magic: []image.Magic{{Offset: 0, Bytes: "UBI#\x01"}},
 	Open:  openUBI,
+
+	Rebuild: rebuildUBI,
 }
 
 const (
@@ -84,6 +86,13 @@ type ubiFS struct {
 	count      int
 	erased     int
 	superseded int
+	parts      []ubiPart // of content.Parts
+}
+
+// ubiPart is the volume that a part is.
+type ubiPart struct {
+	static bool
+	blocks []ubiBlock // mapped, in their order
 }
 
 func openUBI(in *image.Input) (*image.Content, error) {
@@ -95,7 +104,16 @@ func openUBI(in *image.Input) (*image.Content, error) {
 	if !ok || ec.vid < ubiHeader || ec.data < ec.vid+ubiHeader || ec.data > ubiMaxPEB/2 {
 		return nil, image.ErrNot
 	}
-	u := &ubiFS{in: in, ec: ec, blocks: map[[2]uint32]ubiBlock{}, content: &image.Content{Attributes: map[string]string{}}}
+	u := newUBI(in, ec)
+	return u.open()
+}
+
+func newUBI(in *image.Input, ec ubiEC) *ubiFS {
+	return &ubiFS{in: in, ec: ec, blocks: map[[2]uint32]ubiBlock{}, content: &image.Content{Attributes: map[string]string{}}}
+}
+
+func (u *ubiFS) open() (*image.Content, error) {
+	in := u.in
 	if err := u.geometry(); err != nil {
 		return nil, err
 	}
@@ -114,7 +132,7 @@ func openUBI(in *image.Input) (*image.Content, error) {
 	u.volumes(u.table())
 	a := u.content.Attributes
 	a["block_size"], a["leb_size"] = strconv.FormatInt(u.peb, 10), strconv.FormatInt(u.leb, 10)
-	a["image_seq"], a["blocks"], a["erased"] = strconv.FormatUint(uint64(ec.seq), 10), strconv.Itoa(u.count), strconv.Itoa(u.erased)
+	a["image_seq"], a["blocks"], a["erased"] = strconv.FormatUint(uint64(u.ec.seq), 10), strconv.Itoa(u.count), strconv.Itoa(u.erased)
 	if u.superseded > 0 {
 		a["superseded"] = strconv.Itoa(u.superseded)
 	}
@@ -421,5 +439,6 @@ func (u *ubiFS) volume(v ubiVolume, blocks []ubiBlock) {
 	if end > 0 {
 		part.Blob = blobOf(u.in.Blob, list, end)
 		u.content.Parts = append(u.content.Parts, part)
+		u.parts = append(u.parts, ubiPart{v.static, blocks})
 	}
 }
