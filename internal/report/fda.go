@@ -127,9 +127,13 @@ func assessment(m matched) assessed {
 func assessmentTable(d *dossier.Dossier) pageTable {
 	t := table("assessment", "Vulnerability assessment", "As FDA's premarket guidance asks: how discovered, risk, controls. Discovered: "+discovered(d)+".",
 		"Vulnerability:id", "Component:id", "Status", "Exploited:short", "Security risk:text", "Safety risk", "Other harm:text", "Level:short", "After controls:short", "Controls, and why:text")
-	for _, m := range matches(d) {
-		if m.Risk == nil && m.Status != advisory.NotThere && m.Status != advisory.Fixed || len(t.Rows) == htmlMatches {
+	for _, m := range distinct(matches(d)) {
+		if m.Risk == nil && m.Status != advisory.NotThere && m.Status != advisory.Fixed {
 			continue
+		}
+		if len(t.Rows) == htmlAlike {
+			t.Note += fmt.Sprintf(" The first %d are listed here, all of them by -f fda-vulnerabilities.", htmlAlike)
+			break
 		}
 		a := assessment(m)
 		t.row(clean(m.Advisory), clean(strings.TrimSpace(m.Component+" "+m.Version)), statusWords(m.Status), yes(m.KEV), a.Security, a.Safety, a.Other, a.Level, a.After, a.Controls)

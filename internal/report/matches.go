@@ -34,6 +34,27 @@ func statusWords(s advisory.Status) string {
 type matched struct {
 	*advisory.Match
 	Risk *risk.Risk
+	Also []string // other roots of which the same is true: see distinct
+}
+
+// distinct leaves of matches that differ in their root alone the first.
+func distinct(all []matched) []matched {
+	type same struct {
+		advisory, component, version string
+		status                       advisory.Status
+	}
+	at := map[same]int{}
+	var out []matched
+	for _, m := range all {
+		k := same{m.Advisory, m.Component, m.Version, m.Status}
+		if i, ok := at[k]; ok {
+			out[i].Also = append(out[i].Also, m.Root)
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, m)
+	}
+	return out
 }
 
 // matches returns the matches in the order in which they matter: what is affected first,
@@ -51,7 +72,7 @@ func matches(d *dossier.Dossier) []matched {
 	out := make([]matched, len(d.Matches))
 	for i := range d.Matches {
 		m := &d.Matches[i]
-		out[i] = matched{m, risks[m.Advisory+"@"+m.Component]}
+		out[i] = matched{Match: m, Risk: risks[m.Advisory+"@"+m.Component]}
 	}
 	first := func(m matched) int {
 		if m.Risk == nil {
@@ -59,9 +80,11 @@ func matches(d *dossier.Dossier) []matched {
 		}
 		return m.Risk.Priority
 	}
+	sure := []string{"high", "medium", "low"}
 	slices.SortStableFunc(out, func(a, b matched) int {
 		return cmp.Or(cmp.Compare(slices.Index(statuses, a.Status), slices.Index(statuses, b.Status)), -compareBool(a.KEV, b.KEV), cmp.Compare(first(a), first(b)),
-			cmp.Compare(severityRank(a.Match), severityRank(b.Match)), cmp.Compare(b.CVSS, a.CVSS), cmp.Compare(b.EPSS, a.EPSS), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Advisory, b.Advisory))
+			cmp.Compare(severityRank(a.Match), severityRank(b.Match)), cmp.Compare(b.CVSS, a.CVSS), cmp.Compare(b.EPSS, a.EPSS), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Advisory, b.Advisory),
+			cmp.Compare(slices.Index(sure, a.Confidence), slices.Index(sure, b.Confidence)))
 	})
 	return out
 }
@@ -188,8 +211,8 @@ func concerns(d *dossier.Dossier) []*concern {
 // lookedUp says in one sentence what became of the matches.
 func lookedUp(d *dossier.Dossier) string {
 	n := map[advisory.Status]int{}
-	for i := range d.Matches {
-		n[d.Matches[i].Status]++
+	for _, m := range distinct(matches(d)) {
+		n[m.Status]++
 	}
 	unknown := len(unlookable(d))
 	if len(d.Matches) == 0 && len(d.Considered) == 0 {
@@ -213,8 +236,8 @@ func lookedUp(d *dossier.Dossier) string {
 // attacked counts what is affected and known to be exploited.
 func attacked(d *dossier.Dossier) int {
 	n := 0
-	for i := range d.Matches {
-		if d.Matches[i].Status == advisory.Vulnerable && d.Matches[i].KEV {
+	for _, m := range distinct(matches(d)) {
+		if m.Status == advisory.Vulnerable && m.KEV {
 			n++
 		}
 	}
@@ -287,7 +310,7 @@ func indexWords(d *dossier.Dossier) []string {
 		words += ", after the assessment"
 	}
 	if x.BuiltIn {
-		words += "; it is the small one that the program carries"
+		words += "; it is the small one that the program carries, for the products that it recognises and medical devices"
 	}
 	if x.Vulnerabilities > 0 {
 		words += "; it holds " + plural(x.Vulnerabilities, "vulnerability", "vulnerabilities")

@@ -138,7 +138,7 @@ const htmlMatches = 2000
 func matchesTable(d *dossier.Dossier) pageTable {
 	note := strings.Join(append([]string{lookedUp(d)}, indexWords(d)...), " ")
 	t := table("vulnerabilities", "Vulnerabilities", strings.TrimSpace(note), "Vulnerability:id", "Status", "Component:id", "Severity:short", "Exploited:short", "EPSS:num", "Fixed in:id", "What to do, and why:text")
-	all := matches(d)
+	all := distinct(matches(d))
 	if len(all) > htmlMatches {
 		t.Note += fmt.Sprintf(" The first %d of %d are listed here, all of them by -f csv-vulnerabilities.", htmlMatches, len(all))
 		all = all[:htmlMatches]
@@ -156,6 +156,9 @@ func matchesTable(d *dossier.Dossier) pageTable {
 			epss = strings.Replace(percent(m.EPSS), "below ", "<", 1)
 		}
 		steps := proses(m.Why)
+		if len(m.Also) > 0 {
+			steps = append(steps, "the same in: "+list(proses(m.Also), 5))
+		}
 		if m.Confidence != "" {
 			steps = append(steps, "so: "+statusWords(m.Status)+", with "+clean(m.Confidence)+" confidence")
 		}

@@ -22,15 +22,16 @@ var text = Form{
 
 // How much the text shows: the rest is counted, and stands in the other forms.
 const (
-	textAlike  = 3 // findings of one rule
-	textPlaces = 3 // places of a finding
-	textRules  = 6
-	textGaps   = 12
-	textWorst  = 10 // components, and vulnerabilities
-	textNames  = 20
-	textRisks  = 5
-	textLong   = 240 // characters of one piece of evidence
-	textPlace  = 400 // characters of a place
+	textAlike    = 3 // findings of one rule
+	textPlaces   = 3 // places of a finding
+	textRules    = 6
+	textGaps     = 12
+	textWorst    = 10 // components, and vulnerabilities
+	textAttacked = 5  // vulnerabilities of one component
+	textNames    = 20
+	textRisks    = 5
+	textLong     = 240 // characters of one piece of evidence
+	textPlace    = 400 // characters of a place
 )
 
 func writeText(w io.Writer, d *dossier.Dossier, o Options) error {
@@ -281,19 +282,24 @@ func (p *printer) vulnerabilities(d *dossier.Dossier) {
 			p.line("%s", strings.TrimRight(row, " "))
 		}
 	}
-	worst := matches(d)
-	n := 0
-	for _, m := range worst {
-		if m.Status == advisory.Vulnerable || m.Status == advisory.Unclear {
-			n++
+	var worst []matched
+	n, of := 0, map[string]int{}
+	for _, m := range distinct(matches(d)) {
+		if m.Status != advisory.Vulnerable && m.Status != advisory.Unclear {
+			continue
+		}
+		n++
+		if name := m.Component + "\x00" + m.Version; len(worst) < textWorst && of[name] < textAttacked {
+			of[name]++
+			worst = append(worst, m)
 		}
 	}
-	for _, m := range worst[:min(n, textWorst)] {
+	for _, m := range worst {
 		p.match(m)
 	}
-	if n > textWorst {
+	if n > len(worst) {
 		p.line("")
-		p.para("  ", fmt.Sprintf("and %d more, all of them with -f csv-vulnerabilities", n-textWorst))
+		p.para("  ", fmt.Sprintf("and %d more, all of them with -f csv-vulnerabilities", n-len(worst)))
 	}
 	if all := unlookable(d); len(all) > 0 {
 		p.line("")
@@ -306,8 +312,11 @@ func (p *printer) vulnerabilities(d *dossier.Dossier) {
 
 func (p *printer) match(m matched) {
 	p.line("")
-	label := fmt.Sprintf("%-9s ", clean(cut(m.Severity, 9)))
+	label := fmt.Sprintf("%-9s ", cut(clean(cmp.Or(m.Severity, "unscored")), 9))
 	words := clean(m.Advisory) + " in " + clean(strings.TrimSpace(m.Component+" "+m.Version))
+	if len(m.Also) > 0 {
+		words += " (" + plural(1+len(m.Also), "place", "places") + ")"
+	}
 	if m.Status != advisory.Vulnerable {
 		words += ", " + statusWords(m.Status)
 	}

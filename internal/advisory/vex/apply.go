@@ -27,6 +27,10 @@ import (
 func Apply(matches []advisory.Match, statements []Statement, device Ref) ([]advisory.Match, []Statement) {
 	matches, statements = slices.Clone(matches), slices.Clone(statements)
 	device = complete(device)
+	if device.Digest != "" && !strings.Contains(device.Digest, ":") {
+		device.Digest = "sha256:" + device.Digest
+	}
+	device.Digest = strings.ToLower(device.Digest)
 	byID := map[string][]int{}
 	for i := range matches {
 		m := &matches[i]
