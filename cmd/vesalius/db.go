@@ -88,16 +88,27 @@ func ageNote(x *advisory.Index, what string, at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	note := fmt.Sprintf("%s of %s", what, info.Date.Format(time.DateOnly))
+	note := fmt.Sprintf("%s of %s", what, dateOf(info).Format(time.DateOnly))
 	if old := ageOf(info, at); old > dueDays {
 		note += fmt.Sprintf(`, %d days old: an update is due (vesalius db update)`, old)
 	}
 	return note, nil
 }
 
-// ageOf is how many days old the newest of what is known is.
+// dateOf is the date until which vulnerabilities are known: the newest of NVD's where
+// there are any. That others are newer (EPSS, each day) does not make them known.
+func dateOf(info advisory.Info) time.Time {
+	for _, s := range info.Sources {
+		if s.Source == advisory.NVD && !s.Newest.IsZero() {
+			return s.Newest
+		}
+	}
+	return info.Date
+}
+
+// ageOf is how many days ago that was.
 func ageOf(info advisory.Info, at time.Time) int {
-	return max(0, int(at.Sub(info.Date).Hours()/24))
+	return max(0, int(at.Sub(dateOf(info)).Hours()/24))
 }
 
 // digestFile is the SHA-256 of a file; "" where there is none.
@@ -142,7 +153,7 @@ func (c *dbStatusCommand) Run(w *world) error {
 	}
 	path, _, err := c.path(w)
 	if err != nil {
-		return err
+		path = "any place (there is no directory for the user's data)"
 	}
 	x, _, err := openIndex(w, c.DB)
 	if err != nil {
@@ -182,7 +193,7 @@ func (s indexStatus) write(w io.Writer, path string) error {
 	} else {
 		fmt.Fprintf(w, "index     %s, %s\n", s.Index, size(s.Bytes))
 	}
-	fmt.Fprintf(w, "date      %s, %d days ago\n", s.Info.Date.Format(time.DateOnly), s.AgeDays)
+	fmt.Fprintf(w, "date      %s, %d days ago\n", dateOf(s.Info).Format(time.DateOnly), s.AgeDays)
 	fmt.Fprintf(w, "holds     %d vulnerabilities of %d products\n\n", s.Info.Vulnerabilities, s.Info.Products)
 	rows := [][]string{{"SOURCE", "RECORDS", "NEWEST", "FILES"}}
 	for _, i := range s.Info.Sources {
@@ -205,7 +216,7 @@ func (s indexStatus) write(w io.Writer, path string) error {
 	case s.Snapshot:
 		fmt.Fprintln(w, `an update is due: the snapshot holds facts of some products only (run "vesalius db update", or "vesalius db import FILE" without a network)`)
 	case s.Due:
-		fmt.Fprintf(w, "an update is due: what is newer than %s is not known (run \"vesalius db update\", or \"vesalius db import FILE\" without a network)\n", s.Info.Date.Format(time.DateOnly))
+		fmt.Fprintf(w, "an update is due: what is newer than %s is not known (run \"vesalius db update\", or \"vesalius db import FILE\" without a network)\n", dateOf(s.Info).Format(time.DateOnly))
 	}
 	return nil
 }

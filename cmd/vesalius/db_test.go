@@ -235,6 +235,24 @@ func TestKilledUpdate(t *testing.T) {
 	}
 }
 
+// TestAge holds that an index is as old as what it knows of vulnerabilities, however new
+// the forecasts are.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	info := advisory.Info{Date: day(24), Sources: []advisory.SourceInfo{{Source: advisory.NVD, Newest: day(1)}, {Source: advisory.EPSS, Newest: day(24)}}}
+	if got := ageOf(info, day(24)); got != 23 {
+		t.Errorf("%d days, want the 23 of NVD", got)
+	}
+	info.Sources = info.Sources[1:]
+	if got := ageOf(info, day(25)); got != 1 {
+		t.Errorf("%d days, want the 1 of what there is", got)
+	}
+	if got := ageOf(info, day(1)); got != 0 {
+		t.Errorf("%d days, want none: the index is newer than the date asked for", got)
+	}
+}
+
 func copyFile(t *testing.T, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
