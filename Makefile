@@ -46,6 +46,7 @@ fuzz:
 
 accuracy:
 	$(GO) test ./examples -run TestReplicas -count=1 -accuracy $(CURDIR)/doc/accuracy.md
+	$(GO) test ./internal/advisory/unit -run TestTruth -count=1 -accuracy $(CURDIR)/doc/accuracy-units.md
 
 signatures-check:
 	$(GO) run ./internal/component/check

@@ -68,6 +68,7 @@ type commands struct {
 	Formats    formatsCommand    `cmd:"" help:"List the formats that are opened, and the forms of reports."`
 	Signatures signaturesCommand `cmd:"" help:"List the products that are known in binaries."`
 	DB         dbCommand         `cmd:"" name:"db" help:"Vulnerability intelligence: update it, carry it over an air gap, see how old it is."`
+	Units      unitsCommand      `cmd:"" help:"Match a hospital's inventory of devices to medical advisories, with what to do."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

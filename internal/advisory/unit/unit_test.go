@@ -276,7 +276,8 @@ func TestTruth(t *testing.T) {
 
 Made by %s: do not edit. %d rows of an inventory (internal/advisory/unit/testdata/truth.csv) were written by hand from the products that CISA's 144 medical
 advisories name, with what inventories have: slips of the pen, other spellings, makers that were bought, umlauts, company forms; and near misses: the next model number, the version
-after the last affected one, other products of the maker. The same people wrote table and matcher, so it says what is understood, not how a stranger's inventory fares.
+after the last affected one, other products of the maker. The same people wrote table and matcher, so it says what is understood, not how a stranger's inventory fares:
+the matcher was mended by what the table showed. On the first run 3 of the 98 were missed, 5 were left to a person, and none was false.
 
 | | |
 |---|---|
