@@ -347,8 +347,10 @@ func (a *assessor) first(r *made, w *weighed, x Exposure) {
 		urge(2, m.Advisory+" is known to be exploited; whether it concerns the device is not known")
 	case len(docs) > 0:
 		urge(4, m.Advisory+" is known to be exploited, and advisories for medical devices name it ("+strings.Join(docs, ", ")+")")
-	case w.real.effective("AV") == "N" && x.Network != "local":
+	case w.real.effective("AV") == "N" && x.Network == "network":
 		urge(3, m.Advisory+" is known to be exploited, and the network reaches it")
+	case m.Vector == "" || w.real.effective("AV") == "N" && x.Network == "":
+		urge(2, m.Advisory+" is known to be exploited; how an attacker reaches it here is not stated")
 	default:
 		urge(2, m.Advisory+" is known to be exploited")
 	}

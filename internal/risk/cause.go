@@ -24,6 +24,9 @@ type cause struct {
 	physical         bool
 }
 
+// loose is the root of what lies in none.
+const loose = "loose"
+
 // causes groups what was found.
 func (w *world) causes(findings []*judge.Finding, matches []advisory.Match) []*cause {
 	all := map[string]*cause{}
@@ -40,10 +43,29 @@ func (w *world) causes(findings []*judge.Finding, matches []advisory.Match) []*c
 		c := of(f.Root, kind, name)
 		c.findings = append(c.findings, f)
 	}
+	// What lies outside of every root (a kernel before it is unpacked into a system) is the
+	// same thing as the component of that version in a root.
+	home := map[string]string{}
 	for i := range matches {
 		m := &matches[i]
-		c := of(m.Root, "component", m.Component)
-		c.matches = append(c.matches, m)
+		if k := at(m.Component, m.Version); m.Root != loose && (home[k] == "" || m.Root < home[k]) {
+			home[k] = m.Root
+		}
+	}
+	there := map[string]bool{}
+	for _, status := range []advisory.Status{advisory.Vulnerable, advisory.Unclear} { // of two the worse counts
+		for i := range matches {
+			m := &matches[i]
+			root := m.Root
+			if h := home[at(m.Component, m.Version)]; root == loose && h != "" {
+				root = h
+			}
+			if k := at(root, m.Component, m.Version, m.Advisory); m.Status == status && !there[k] {
+				there[k] = true
+				c := of(root, "component", m.Component)
+				c.matches = append(c.matches, m)
+			}
+		}
 	}
 	out := make([]*cause, 0, len(all))
 	for _, k := range sortedKeys(all) {

@@ -212,6 +212,22 @@ func TestKnownExploitedFirst(t *testing.T) {
 	}
 }
 
+// A kernel that lies in the image and in its system is one risk, counted once; attacks on
+// it come first, and how they reach it is not made up.
+func TestLooseIsTheSame(t *testing.T) {
+	t.Parallel()
+	a := match("CVE-2020-1", "linux", advisory.Vulnerable, "")
+	a.KEV = true
+	b := match("CVE-2020-1", "linux", advisory.Unclear, "")
+	b.Root, b.KEV = "loose", true
+	other := match("CVE-2020-1", "u-boot", advisory.Vulnerable, network)
+	other.Root = "loose"
+	risks, _ := assess(t, Input{Facts: set(), Matches: []advisory.Match{b, a, other}})
+	if len(risks) != 2 || len(risks[0].Matches) != 1 || risks[0].Root != "system" || !strings.Contains(risks[0].First, "how an attacker reaches it here is not stated") {
+		t.Errorf("%q: %q", titles(risks), risks[0].First)
+	}
+}
+
 // The ids are the same after a rebuild: another image, version and line.
 func TestStableIDs(t *testing.T) {
 	t.Parallel()
