@@ -53,7 +53,7 @@ type entry struct {
 const made = 1709251200
 
 // Names lists the replicas.
-func Names() []string { return []string{"central", "gateway", "monitor", "pump"} }
+func Names() []string { return []string{"central", "gateway", "legacy", "monitor", "pump"} }
 
 // Open reads the description of a replica.
 func Open(name string) (*Replica, error) {
@@ -200,6 +200,9 @@ func (r *Replica) Build(fixed bool) (name string, data []byte, err error) {
 		}
 		kernel := pack.UImage("MIPS OpenWrt Linux-5.10.176", 5, 5, 2, 0, 0x80060000, made, kernel("5.10.176", "mips"))
 		return name + ".ubi", pack.UBI([]pack.Volume{{Name: "kernel", Data: kernel}, {Name: "rootfs", Data: root}}, 131072, 2048), nil
+	case "legacy":
+		data, err = buildLegacy(files, fixed)
+		return name + ".bin", data, err
 	case "central":
 		data, err = buildCentral(files)
 		return name + ".tar", data, err
@@ -236,6 +239,22 @@ func buildPump(files []pack.File, fixed bool) ([]byte, error) {
 		0x50000:  env,
 		0x60000:  pack.UImage("Linux-5.15.148", 5, 2, 2, 0, 0x80008000, made, kernel("5.15.148", "arm")),
 		0x260000: root,
+	})
+}
+
+// buildLegacy lays out 8 MiB of NOR flash: kernel, root.
+func buildLegacy(files []pack.File, fixed bool) ([]byte, error) {
+	root, err := pack.Squashfs(files, 131072, made)
+	if err != nil {
+		return nil, err
+	}
+	version := "3.2.68"
+	if fixed {
+		version = "6.12.30"
+	}
+	return pack.Flash(8<<20, map[int][]byte{
+		0:        pack.UImage("Linux-"+version, 5, 2, 2, 0, 0x80008000, made, kernel(version, "arm")),
+		0x200000: root,
 	})
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 type scanCommand struct {
-	Image string `arg:"" help:"Firmware image, archive, disk image or directory; example:NAME or example:NAME-fixed is a replica built on the spot (pump, monitor, gateway, central)."`
+	Image string `arg:"" help:"Firmware image, archive, disk image or directory; example:NAME or example:NAME-fixed is a replica built on the spot (pump, monitor, gateway, central, legacy)."`
 
 	output
 	gate
