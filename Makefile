@@ -47,6 +47,7 @@ fuzz:
 accuracy:
 	$(GO) test ./examples -run TestReplicas -count=1 -accuracy $(CURDIR)/doc/accuracy.md
 	$(GO) test ./internal/advisory/unit -run TestTruth -count=1 -accuracy $(CURDIR)/doc/accuracy-units.md
+	$(GO) test ./internal/advisory/accuracy -run PageCurrent -count=1 -accuracy $(CURDIR)/doc/accuracy-advisories.md
 
 signatures-check:
 	$(GO) run ./internal/component/check

@@ -32,8 +32,7 @@ func (m *matcher) judge(s *subject, words []voice) verdict {
 				packaged = w
 			}
 		case upstream == nil || upstream.standing == w.standing && w.word > upstream.word,
-			(upstream.word == elsewhere || upstream.word == open) && w.word != elsewhere && w.word != open && w.word != silent,
-			upstream.word == elsewhere && w.word == open:
+			!upstream.word.decides() && (w.word.decides() || w.word > upstream.word):
 			upstream = w
 		}
 	}
@@ -65,7 +64,7 @@ func (m *matcher) judge(s *subject, words []voice) verdict {
 		v.status, v.word = Fixed, cleared
 		v.fixedIn = packagedFix(packaged)
 		v.steps = append(v.steps, "the distribution has mended it in "+clip(cmpOr(v.fixedIn, packaged.lookup.version))+", and "+clip(packaged.lookup.version)+" is in the image")
-	case concerned && packaged != nil && packaged.word == elsewhere:
+	case concerned && packaged != nil && (packaged.word == elsewhere || packaged.word == other):
 		v.status = ""
 		v.word = elsewhere
 	case upstream.word == open:
@@ -73,7 +72,7 @@ func (m *matcher) judge(s *subject, words []voice) verdict {
 		v.fixedIn = m.fixedIn(s, words, upstream)
 	case upstream.word == hit:
 		m.concern(s, &v, words, upstream, differ)
-	case len(differ) > 0 && upstream.word != elsewhere:
+	case len(differ) > 0:
 		v.status, v.justification, v.confidence = NotThere, "vulnerable_code_not_present", min(v.confidence, 1)
 		v.steps = append(v.steps, "sources differ: "+speaker(upstream.record)+" is believed, because "+because(upstream.standing))
 	}
@@ -101,6 +100,9 @@ func (m *matcher) concern(s *subject, v *verdict, words []voice, by *voice, diff
 	}
 }
 
+// decides says whether a word is a clear answer about the version.
+func (w word) decides() bool { return w == hit || w == outside || w == cleared }
+
 func because(standing int) string {
 	switch standing {
 	case byProject:
@@ -122,8 +124,7 @@ func (m *matcher) differing(words []voice, by *voice) []*voice {
 			continue
 		}
 		a, b := by.word == hit, w.word == hit
-		clear := func(x word) bool { return x == hit || x == outside || x == cleared }
-		if clear(by.word) && clear(w.word) && a != b && w.record != by.record {
+		if by.word.decides() && w.word.decides() && a != b && w.record != by.record {
 			out = append(out, w)
 		}
 	}

@@ -219,7 +219,7 @@ func (m *matcher) component(s *subject) ([]Match, Considered, error) {
 	for _, h := range all {
 		v := m.judge(s, m.words(s, h, false))
 		if v.status == "" {
-			if v.word == elsewhere {
+			if v.word == elsewhere || v.word == other {
 				c.Elsewhere++
 			} else {
 				c.Outside++

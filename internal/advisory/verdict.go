@@ -76,8 +76,9 @@ type word int
 
 const (
 	silent    word = iota
-	elsewhere      // it speaks of another product or platform
+	other          // it speaks of another product
 	outside        // not of this version
+	elsewhere      // of this version, on another platform
 	cleared        // that this version is fixed or was never affected
 	open           // it cannot be said whether it is this version or platform
 	hit
@@ -117,7 +118,7 @@ func (m *matcher) ask(s *subject, r *Record, l *lookup, say bool) voice {
 		g := got{a: a, word: hit}
 		fits, why := m.platform.fits(s.fact, &a.Product)
 		if fits == no {
-			better(got{word: elsewhere, a: a, reason: why})
+			better(got{word: other, a: a, reason: why})
 			continue
 		}
 		w, at, reason := m.within(s, l, a)
@@ -208,7 +209,7 @@ func (m *matcher) explain(w *voice) []string {
 	verb := map[Status]string{Vulnerable: "affected", Fixed: "fixed", NotThere: "not affected", Unclear: "under investigation"}[a.Status]
 	v := clip(w.lookup.version)
 	switch w.word {
-	case elsewhere:
+	case elsewhere, other:
 		return []string{who + about + ": " + w.reason}
 	case outside:
 		return []string{who + ": " + v + " lies outside " + rangesOf(a, w.record, a.Status)}

@@ -57,6 +57,9 @@ func updated(v, update string) string {
 	if v == "" || update == "" || update == "-" {
 		return v
 	}
+	if len(update) == 1 && update[0] >= 'a' && update[0] <= 'z' { // 0.9.7 and a is 0.9.7a
+		return v + update
+	}
 	return v + "-" + strings.ReplaceAll(update, "_", "-")
 }
 
