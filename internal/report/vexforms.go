@@ -110,8 +110,8 @@ func statements(d *dossier.Dossier) []vex.Statement {
 	device := deviceRef(d)
 	all := parts(d)
 	var out []vex.Statement
-	made := map[string]bool{} // one component in two roots is one here
-	for _, m := range matches(d) {
+	made := map[string]bool{}
+	for _, m := range distinct(matches(d)) {
 		s := vex.Statement{
 			Vulnerability: cmp.Or(prose(m.Advisory), "unnamed"), Product: device, Component: vex.Ref{Name: prose(m.Component), Version: prose(m.Version)}, Status: m.Status,
 			Notes: strings.Join(proses(m.Why), "; "),

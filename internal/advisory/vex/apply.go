@@ -128,8 +128,8 @@ type claim struct {
 
 // effect counts what became of a statement.
 type effect struct {
-	added, changed, confirmed, older int
-	contradicted                     string
+	added, changed, confirmed, older, repeated int
+	contradicted                               string
 }
 
 func (e *effect) words() string {
@@ -145,6 +145,9 @@ func (e *effect) words() string {
 	}
 	if e.older > 0 {
 		out = append(out, fmt.Sprintf("gives way to a newer statement for %d", e.older))
+	}
+	if e.repeated > 0 {
+		out = append(out, fmt.Sprintf("says the same as another statement of %d", e.repeated))
 	}
 	if e.contradicted != "" {
 		out = append(out, e.contradicted)
@@ -214,9 +217,12 @@ func decide(m *advisory.Match, list []claim, effects map[*Statement]*effect) {
 		of(first).changed++
 	}
 	for _, c := range kept[1:] {
+		if c.Status == first.Status {
+			of(c).repeated++
+			continue
+		}
 		of(c).older++
 		switch {
-		case c.Status == first.Status:
 		case c.At.Equal(first.At):
 			m.Why = append(m.Why, "contradicted on the same date: "+c.sentence()+"; the more careful statement is taken")
 		default:
@@ -311,7 +317,7 @@ func sameProduct(p, device Ref) view {
 		return view{true, "the digest of the image is that of " + p.String(), "high"}
 	}
 	if device.Name == "" && device.ID == "" && device.PURL == "" {
-		return view{how: "it is about " + p.String() + ", and what is assessed has no name: give vendor, model and version"}
+		return view{how: "it is about " + p.String() + ", and what is assessed has no name: say vendor, model and version in a device.yaml"}
 	}
 	sure := "high"
 	switch {
