@@ -174,11 +174,20 @@ func severityBars(d *dossier.Dossier) pageBars {
 		}
 	}
 	known := add("Known vulnerabilities")
-	for i := range d.Matches {
-		if m := &d.Matches[i]; m.Status == advisory.Vulnerable && dossier.Rank(m.Severity) >= 0 {
-			known.n[dossier.Rank(m.Severity)]++
-			known.all++
+	unscored := 0
+	for _, m := range distinct(matches(d)) {
+		if m.Status != advisory.Vulnerable {
+			continue
 		}
+		if i := dossier.Rank(m.Severity); i >= 0 {
+			known.n[i]++
+			known.all++
+		} else {
+			unscored++
+		}
+	}
+	if unscored > 0 {
+		b.Note += " " + plural(unscored, "vulnerability that nobody has scored is", "vulnerabilities that nobody has scored are") + " left out."
 	}
 	// Vulnerabilities may be many more than findings: they have their own scale.
 	greatest, any := 0, known.all
