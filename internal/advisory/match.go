@@ -387,7 +387,7 @@ func advice(m *Match, v *Vulnerability) string {
 		out = append(out, "update "+m.Component+" to "+clip(m.FixedIn)+" or later")
 	}
 	if m.Status != Fixed && m.Status != NotThere {
-		for _, a := range v.Advice() {
+		for _, a := range v.adviceBeside(CSAF) { // what a vendor says of a device is not said of a part of another
 			text := cmpOr(a.Text, a.Link)
 			if text == "" || len(out) > 2 {
 				continue

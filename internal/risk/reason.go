@@ -251,7 +251,7 @@ func (a *assessor) measures(c *cause, x Exposure, members []*weighed) (words, co
 			words = append(words, s)
 		}
 	}
-	if up := upgrade(c.name, c.matches); up != "" {
+	if up := upgrade(c.matches); up != "" {
 		add(up)
 	}
 	note := func(id string) {
@@ -302,9 +302,10 @@ func (a *assessor) measures(c *cause, x Exposure, members []*weighed) (words, co
 }
 
 // upgrade says to which version, where one is known.
-func upgrade(name string, matches []*advisory.Match) string {
-	top, without := "", 0
+func upgrade(matches []*advisory.Match) string {
+	top, without, name := "", 0, ""
 	for _, m := range matches {
+		name = m.Component
 		if m.FixedIn == "" {
 			without++
 			continue
