@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -104,6 +105,10 @@ func answers() func(message) int {
 	}
 }
 
+// Beyond so many files memory is dearer than time: garbage may grow to this part of what
+// is held, in percent, and no more.
+const crowded, crowdedGC = 60_000, 30
+
 // walledMain is the child: it gives up its rights, reads, and answers.
 func walledMain() int {
 	answer := answers()
@@ -124,7 +129,12 @@ func walledMain() int {
 		in.segments = append(in.segments, os.NewFile(fdSegments+uintptr(i), "segment"))
 	}
 	ctx := context.Background() // the parent ends the process
-	r, err := examine(ctx, job, in, func(p image.Progress) { answer(message{Progress: &p}) })
+	r, err := examine(ctx, job, in, func(p image.Progress) {
+		if p.Files > crowded {
+			debug.SetGCPercent(crowdedGC)
+		}
+		answer(message{Progress: &p})
+	})
 	if err != nil {
 		return answer(message{Error: err.Error(), Timeout: errors.Is(err, context.DeadlineExceeded)})
 	}

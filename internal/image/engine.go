@@ -574,7 +574,7 @@ func (e *engine) progress(l *Layer, n int64) {
 	if e.opts.Progress == nil {
 		return
 	}
-	if last := e.reported.Load(); done-last > 4<<20 && e.reported.CompareAndSwap(last, done) {
+	if last := e.reported.Load(); (done-last > 4<<20 || files%(1<<15) == 0) && e.reported.CompareAndSwap(last, done) {
 		e.opts.Progress(Progress{Layer: l.Place.String(), Files: files, Done: done, Total: e.total.Load()})
 	}
 }

@@ -215,7 +215,7 @@ func (b *booter) banners() {
 				if v := loaderVersion.FindString(n.Text); v != "" && l.Version == "" {
 					l.Version = v
 				}
-				p := f.Place
+				p := f.Place()
 				p.Offset = n.Offset
 				l.Places = append(l.Places, p)
 			}
@@ -252,7 +252,7 @@ func (b *booter) file(f *File) {
 	case base == "cmdline.txt" && (dir == "/" || dir == "/boot" || dir == "/boot/firmware"):
 		text, _ := f.Text()
 		b.settings("raspberry-pi", f, text)
-	case base == "script" && strings.Contains(f.Place.String(), "uimage"), base == "boot.cmd":
+	case base == "script" && strings.Contains(f.Place().String(), "uimage"), base == "boot.cmd":
 		b.bootScript(f)
 	case base == "grub.cfg" || base == "grub.conf" || base == "menu.lst":
 		b.grub(f)

@@ -113,7 +113,7 @@ func (c *collector) Region(l *image.Layer, part string, place fact.Place, format
 	if format != nil || known(t) != "" {
 		c.recognised++
 	}
-	c.regions = append(c.regions, &File{Path: n.Path, Node: n, Trace: t, Place: place})
+	c.regions = append(c.regions, &File{Path: n.Path, Node: n, Trace: t, at: &place})
 	if t.Type == "text" || t.Type == "script" {
 		return "text" // it was read: nothing hides in it
 	}

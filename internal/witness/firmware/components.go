@@ -56,7 +56,7 @@ func (r *Root) contents(owner map[string]string) []component.File {
 		if f.Node.Kind != image.File && f.Node.Kind != image.Dir {
 			continue
 		}
-		c := component.File{Path: f.Path, Links: links[f], Place: f.Place, Package: owner[f.Path]}
+		c := component.File{Path: f.Path, Links: links[f], Place: f.Place(), Package: owner[f.Path]}
 		if f.Trace != nil {
 			c.Object = f.Trace.Type == "elf"
 			c.Text = f.Trace.Type == "text" || f.Trace.Type == "script"
@@ -157,7 +157,7 @@ func (r *Root) fromDatabases(list []database, distro string) installed {
 				key := p.Ecosystem + "\x00" + p.Name + "\x00" + p.Version
 				if !have[key] {
 					have[key] = true
-					p.Place = f.Place
+					p.Place = f.Place()
 					out.packages = append(out.packages, p)
 				}
 			}
@@ -194,7 +194,7 @@ func (r *Root) manifests(owner map[string]string) []component.Package {
 			continue
 		}
 		for _, p := range component.ReadManifest(f.Path, text) {
-			p.Place = f.Place
+			p.Place = f.Place()
 			if !slices.ContainsFunc(out, func(o component.Package) bool {
 				return o.Name == p.Name && o.Version == p.Version && o.Ecosystem == p.Ecosystem && path.Dir(o.Place.Path) == path.Dir(p.Place.Path)
 			}) {

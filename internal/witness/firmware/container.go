@@ -159,7 +159,7 @@ func (c *collector) stack(layers []*image.Layer) []*File {
 		}
 		for _, n := range l.Nodes {
 			if !strings.HasPrefix(path.Base(n.Path), ".wh.") {
-				have[n.Path] = &File{Path: n.Path, Node: n, Trace: c.traces[n], Place: l.PlaceOf(n.Path)}
+				have[n.Path] = &File{Path: n.Path, Node: n, Trace: c.traces[n], layer: l}
 			}
 		}
 	}

@@ -29,17 +29,15 @@ func lookEndpoints(r *Root) {
 		if !f.Regular() || f.Trace == nil || total > endpointsMost {
 			continue
 		}
-		program := f.Trace.Type == "elf" && strings.Contains(f.Path, "/cgi-bin/")
-		if !program && f.Trace.Type != "script" && f.Trace.Type != "text" || r.distributed(f) || librarian.MatchString(f.Path) {
-			continue
-		}
-		if program {
+		if f.Trace.Type == "elf" && strings.Contains(f.Path, "/cgi-bin/") && !r.distributed(f) && !librarian.MatchString(f.Path) {
 			total++
 			r.Add(w.program(f, web))
 			continue
 		}
-		first := f.firstLine()
-		lang := languageOf(f.Path, first)
+		if f.Trace.Type != "script" && f.Trace.Type != "text" {
+			continue
+		}
+		lang, first := r.language(f)
 		if lang == nil {
 			continue
 		}

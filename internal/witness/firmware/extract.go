@@ -53,7 +53,7 @@ func (r *Root) Extract(dir string) (int, []fact.Gap, error) {
 				continue
 			}
 			if err := extract(root, f); err != nil {
-				gaps = append(gaps, fact.Gap{ID: fmt.Sprintf("X%d", len(gaps)+1), Root: r.Role, Place: f.Place, Reason: "unreadable", Reservation: true,
+				gaps = append(gaps, fact.Gap{ID: fmt.Sprintf("X%d", len(gaps)+1), Root: r.Role, Place: f.Place(), Reason: "unreadable", Reservation: true,
 					Why: "not extracted: " + err.Error(), Hides: []fact.Kind{}})
 				continue
 			}

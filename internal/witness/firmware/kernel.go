@@ -83,7 +83,7 @@ func (k *kernelReader) banners() {
 				if b.What != "linux" || m == nil {
 					continue
 				}
-				p := f.Place
+				p := f.Place()
 				p.Offset = b.Offset
 				first := k.fact.Release == ""
 				k.release(m[1], p)
@@ -236,7 +236,7 @@ func (k *kernelReader) config() {
 				use(f, f.Trace.Config)
 			case named && f.Regular():
 				use(f, kernelOptions(string(f.head(configMost))))
-			case (base == "config.gz" || base == "config") && o.Role == "loose" && strings.Contains(f.Place.String(), "config.gz"):
+			case (base == "config.gz" || base == "config") && o.Role == "loose" && strings.Contains(f.Place().String(), "config.gz"):
 				use(f, kernelOptions(string(f.head(configMost))))
 			}
 		}
@@ -328,7 +328,7 @@ func (k *kernelReader) foreign() {
 					if m := u.version.FindStringSubmatch(b.Text); m != nil {
 						version = m[1]
 					}
-					p := f.Place
+					p := f.Place()
 					p.Offset = b.Offset
 					k.state(u.what, u.title, version, p)
 					return

@@ -80,6 +80,7 @@ func unpack(v []byte) *Trace {
 		text := string(v[1:])
 		t.Text = &text
 	}
+	t.Shown = t.shared()
 	return t
 }
 

@@ -50,7 +50,20 @@ type File struct {
 	Path  string // absolute within the root
 	Node  *image.Node
 	Trace *Trace // what its content shows; nil for what is no regular file or was not read
-	Place fact.Place
+
+	layer *image.Layer // that the node is of
+	at    *fact.Place  // of what lies in no file system; else nil
+}
+
+// Place returns where the file lies in the image.
+func (f *File) Place() fact.Place {
+	switch {
+	case f.at != nil:
+		return *f.at
+	case f.layer == nil:
+		return fact.Place{Path: f.Path}
+	}
+	return f.layer.PlaceOf(f.Node.Path)
 }
 
 // Files returns every entry in the order of the paths.
@@ -199,7 +212,7 @@ func (f *File) Text() (string, bool) {
 
 // At returns the place of a line of a file; 0 is the file as a whole.
 func (f *File) At(line int) fact.Place {
-	p := f.Place
+	p := f.Place()
 	p.Line = line
 	return p
 }

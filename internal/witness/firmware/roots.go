@@ -98,9 +98,9 @@ func (b *rooter) add(role string, l *image.Layer, files []*File) *draft {
 func (b *rooter) finish() []*Root {
 	b.loose = append(b.loose, b.regions...)
 	if len(b.loose) > 0 {
-		slices.SortStableFunc(b.loose, func(a, b *File) int { return cmp.Compare(a.Place.String(), b.Place.String()) })
+		slices.SortStableFunc(b.loose, func(a, b *File) int { return cmp.Compare(a.Place().String(), b.Place().String()) })
 		for _, f := range b.loose {
-			f.Path = "/" + path.Base(f.Place.String()) + f.Path
+			f.Path = "/" + path.Base(f.Place().String()) + f.Path
 		}
 		b.add("loose", nil, b.loose)
 	}
@@ -151,7 +151,7 @@ func (b *rooter) containers(l *image.Layer) {
 func (b *rooter) layer(l *image.Layer) {
 	files := make([]*File, 0, len(l.Nodes))
 	for _, n := range l.Nodes {
-		files = append(files, &File{Path: n.Path, Node: n, Trace: b.traces[n], Place: l.PlaceOf(n.Path)})
+		files = append(files, &File{Path: n.Path, Node: n, Trace: b.traces[n], layer: l})
 	}
 	outer, n := holderOf(l)
 	if l.Format.Class == "compression" {

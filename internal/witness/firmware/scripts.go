@@ -20,11 +20,10 @@ func lookScripts(r *Root) {
 	runs, seen := runsOf(r)
 	web := r.webRoots()
 	for _, f := range r.Files() {
-		if !f.Regular() || f.Trace == nil || f.Trace.Type != "script" && f.Trace.Type != "text" || r.distributed(f) || librarian.MatchString(f.Path) {
+		if !f.Regular() || f.Trace == nil || f.Trace.Type != "script" && f.Trace.Type != "text" {
 			continue
 		}
-		head := f.firstLine()
-		lang := languageOf(f.Path, head)
+		lang, head := r.language(f)
 		if lang == nil {
 			continue
 		}
@@ -151,6 +150,22 @@ func (f *File) firstLine() string {
 	}
 	line, _, _ := strings.Cut(p[:min(len(p), 256)], "\n")
 	return strings.TrimSpace(line)
+}
+
+// language returns the language of a script and its first line; nil for what is no
+// script, or a library's or the distribution's own. What costs least is asked first: a
+// text that is not held is read again.
+func (r *Root) language(f *File) (lang *script, first string) {
+	foreign := func() bool { return r.distributed(f) || librarian.MatchString(f.Path) }
+	held := f.Trace.Text != nil
+	if !held && foreign() {
+		return nil, ""
+	}
+	first = f.firstLine()
+	if lang = languageOf(f.Path, first); lang == nil || held && foreign() {
+		return nil, ""
+	}
+	return lang, first
 }
 
 // isCGI reports whether a web server runs a script for a request.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/vesalius-project/vesalius/internal/component"
@@ -22,10 +23,15 @@ const MaxText = 256 << 10
 // is a pure function of the bytes, so that it can be cached under their digest. Every
 // field is exported and JSON-encodable for that reason.
 type Trace struct {
-	SHA256    string               `json:"sha256"`
-	Size      int64                `json:"size"`
-	Type      string               `json:"type"` // elf, pe, script, text, or empty for other bytes
-	Text      *string              `json:"text,omitempty"`
+	SHA256 string  `json:"sha256"`
+	Size   int64   `json:"size"`
+	Type   string  `json:"type"` // elf, pe, script, text, or empty for other bytes
+	Text   *string `json:"text,omitempty"`
+	*Shown
+}
+
+// Shown is what few contents show: those of most files share one that is empty.
+type Shown struct {
 	Evidence  []component.Evidence `json:"evidence,omitempty"` // of components, by their signatures
 	URLs      []Found              `json:"urls,omitempty"`     // of programs
 	Container bool                 `json:"container,omitempty"`
@@ -42,6 +48,17 @@ type Trace struct {
 	Banners     []Banner          `json:"banners,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"` // compiled into a boot loader
 	Config      map[string]string `json:"config,omitempty"`      // the options that are told of a kernel that carries its configuration
+}
+
+// nothing is what most contents show. It never changes.
+var nothing = &Shown{}
+
+// shared returns s, or nothing where s is empty.
+func (s *Shown) shared() *Shown {
+	if s == nil || reflect.ValueOf(s).Elem().IsZero() {
+		return nothing
+	}
+	return s
 }
 
 // looker reads one aspect of a content into its trace. It is a pure function of the bytes.
@@ -135,7 +152,7 @@ func (tr *tracer) trace(b *image.Blob, known func(digest string) *Trace) (*Trace
 			}
 		}
 	}
-	t := &Trace{Size: b.Size()}
+	t := &Trace{Size: b.Size(), Shown: &Shown{}}
 	hits := make([][]hit, len(lookers)+1)
 	find := func(p []byte, base int64, least int) {
 		tr.set.Find(p, func(l, at int) {
@@ -184,6 +201,7 @@ func (tr *tracer) trace(b *image.Blob, known func(digest string) *Trace) (*Trace
 		}
 		t.Evidence = ev
 	}
+	t.Shown = t.shared()
 	return t, nil
 }
 
