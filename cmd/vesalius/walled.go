@@ -107,7 +107,7 @@ func answers() func(message) int {
 
 // Beyond so many files memory is dearer than time: garbage may grow to this part of what
 // is held, in percent, and no more.
-const crowded, crowdedGC = 60_000, 30
+const crowded, crowdedGC = 30_000, 60
 
 // walledMain is the child: it gives up its rights, reads, and answers.
 func walledMain() int {

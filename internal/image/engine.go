@@ -373,11 +373,19 @@ func (e *engine) layer(l *Layer, depth int) {
 	e.visitor.Layer(l)
 	e.mu.Unlock()
 
+	// Tasks are made for some files at a time: there may be a million.
 	groups := e.contents(l)
-	for i := len(groups) - 1; i >= 0; i-- {
-		e.queue.push(func() { e.file(l, groups[i].nodes, depth+1, below(l.key, 'f', int64(groups[i].at))) })
+	for from := (len(groups) - 1) / batch * batch; from >= 0; from -= batch {
+		e.queue.push(func() {
+			for i := min(from+batch, len(groups)) - 1; i >= from; i-- {
+				e.queue.push(func() { e.file(l, groups[i].nodes, depth+1, below(l.key, 'f', int64(groups[i].at))) })
+			}
+		})
 	}
 }
+
+// batch is the number of files whose tasks are made at once.
+const batch = 256
 
 // content is one content of a layer: the nodes that share it, and the index of the first.
 type content struct {
@@ -593,7 +601,7 @@ func reason(err error) string {
 func firmwareName(base string) bool {
 	low := strings.ToLower(base)
 	switch path.Ext(low) {
-	case ".bin", ".img", ".fw", ".rom", ".trx", ".chk", ".upd", ".firmware", ".dfu", ".swu", ".raucb", ".itb", ".ubi", ".mtd", ".flash", ".nand":
+	case ".bin", ".img", ".fw", ".rom", ".trx", ".chk", ".upd", ".firmware", ".dfu", ".swu", ".raucb", ".itb", ".ubi", ".mtd", ".flash", ".nand", ".hex", ".ihex", ".srec", ".s19", ".uf2", ".simg", ".jffs2", ".ubifs":
 		return true
 	}
 	for _, p := range []string{"vmlinu", "zimage", "uimage", "bzimage", "initrd", "initramfs"} {

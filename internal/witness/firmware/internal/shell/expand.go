@@ -2,6 +2,7 @@ package shell
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -320,6 +321,10 @@ func (w *walker) subst(p *syntax.CmdSubst) (value, bool) {
 			return value{s, true}, true
 		}
 		return value{"", true}, true
+	case "run-parts":
+		if dir := args[max(len(args)-1, 0):]; slices.Contains(args, "--list") && path.IsAbs(dir[0]) {
+			return value{strings.Join(w.host.Glob(path.Join(dir[0], "*")), "\n"), true}, true
+		}
 	case "ls":
 		var files []string
 		for _, a := range args {

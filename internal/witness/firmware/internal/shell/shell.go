@@ -696,7 +696,9 @@ func (w *walker) call(f function, args []string) (flow, Truth) {
 func (w *walker) include(p string, args []string) (flow, Truth) {
 	text, ok := w.host.Text(p)
 	if !ok || w.depth >= depthAtMost {
-		w.open = w.open || !ok
+		// What is not there sets nothing, if the system stays as it is delivered.
+		gone := !strings.Contains(p, "$") && (w.host.Test("-e", p) == No || w.host.Test("-e", p) == Unlikely)
+		w.open = w.open || !ok && !gone
 		return next, Yes
 	}
 	file, err := parse(text, p)

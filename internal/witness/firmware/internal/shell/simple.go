@@ -45,6 +45,11 @@ func (w *walker) simple(c *syntax.CallExpr, redirs []*syntax.Redirect) (flow, Tr
 	if len(words) == 0 {
 		return next, Yes
 	}
+	if special[words[0]] {
+		for _, a := range c.Assigns {
+			w.assign(a)
+		}
+	}
 	if fl, tr, ok := w.builtin(c, words, redirs); ok {
 		return fl, tr
 	}
@@ -65,6 +70,10 @@ func (w *walker) simple(c *syntax.CallExpr, redirs []*syntax.Redirect) (flow, Tr
 	}
 	return next, Yes
 }
+
+// special are the builtins after which a variable that was set for them stays set (POSIX,
+// XCU 2.14): X=1 . FILE.
+var special = map[string]bool{".": true, ":": true, "eval": true, "set": true, "shift": true, "unset": true}
 
 // questions are programs that are run for their answer.
 var questions = map[string]bool{
