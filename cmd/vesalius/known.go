@@ -13,7 +13,7 @@ import (
 type knowledge struct {
 	database
 	NoAdvisories bool     `help:"Hold no advisories against the components."`
-	VEX          []string `name:"vex" sep:"none" placeholder:"FILE" help:"What is stated of vulnerabilities: OpenVEX, CSAF or CycloneDX."`
+	VEX          []string `name:"vex" sep:"none" placeholder:"FILE" help:"What is stated of vulnerabilities: OpenVEX, CSAF or CycloneDX; and the CycloneDX SBOM that a VEX points into."`
 }
 
 // known is knowledge that was read.
@@ -26,6 +26,7 @@ type known struct {
 // read opens the index and reads what is stated.
 func (k *knowledge) read(w *world) (*known, error) {
 	out := &known{}
+	var papers [][]byte
 	for _, p := range k.VEX {
 		data, err := readPaper(p)
 		if err != nil {
@@ -36,7 +37,9 @@ func (k *knowledge) read(w *world) (*known, error) {
 			return nil, calledError{err}
 		}
 		out.statements = append(out.statements, list...)
+		papers = append(papers, data)
 	}
+	out.statements = vex.Link(out.statements, papers...)
 	if k.NoAdvisories {
 		return out, nil
 	}

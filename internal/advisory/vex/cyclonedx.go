@@ -511,3 +511,46 @@ func (b *cyclonedxBuilder) component(r Ref, kind string) cyclonedxComponent {
 	b.taken[c.Ref] = true
 	return c
 }
+
+// Link names the components of other bills of materials, which statements point to by
+// urn:cdx, by those of the bills that are given: CycloneDX documents, others are left out.
+// What is assessed is then the product of the bill, where the statement names none.
+func Link(list []Statement, bills ...[]byte) []Statement {
+	list = slices.Clone(list)
+	for _, data := range bills {
+		var doc cyclonedx
+		if len(data) > maxBytes || json.Unmarshal(data, &doc) != nil || doc.Format != "CycloneDX" {
+			continue
+		}
+		parts := map[string]Ref{}
+		if cyclonedxParts(doc.Components, parts, 0) != nil {
+			continue
+		}
+		for i := range list {
+			s := &list[i]
+			l := bomLink.FindStringSubmatch(s.Component.ID)
+			if l == nil || !strings.EqualFold("urn:uuid:"+l[1], doc.Serial) || l[2] != strconv.Itoa(max(doc.Number, 1)) {
+				continue
+			}
+			ref := unescape(l[3])
+			product := Ref{}
+			if c := doc.Metadata.Component; c != nil {
+				product = complete(c.ref())
+				if c.Ref == ref && ref != "" {
+					s.Component = Ref{}
+				}
+			}
+			if s.Product == (Ref{}) {
+				s.Product = product
+			}
+			if c, ok := parts[ref]; ok {
+				was := s.Component
+				s.Component = complete(c)
+				if was.Range != "" || was.Version != "" && was.PURL == "" {
+					s.Component.Version, s.Component.Range = was.Version, was.Range // the statement's own
+				}
+			}
+		}
+	}
+	return list
+}

@@ -282,3 +282,25 @@ func FuzzRead(f *testing.F) {
 		vex.Apply(nil, want, vex.Ref{Name: "x"})
 	})
 }
+
+// TestLink holds that a statement which points into another bill of materials is about the
+// component and the product that stand there, and that one which points elsewhere stays.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	list := read(t, "vex.json", []byte(`{"bomFormat":"CycloneDX","specVersion":"1.5","version":1,"metadata":{"authors":[{"name":"Acme"}]},"vulnerabilities":[
+		{"id":"CVE-2020-1000","analysis":{"state":"not_affected"},"affects":[{"ref":"urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#ssl"}]},
+		{"id":"CVE-2020-1001","analysis":{"state":"not_affected"},"affects":[{"ref":"urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pump"}]},
+		{"id":"CVE-2020-1002","analysis":{"state":"not_affected"},"affects":[{"ref":"urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/2#ssl"}]}]}`))
+	got := vex.Link(list, []byte(`no JSON`), sample(t, "csaf.json"), sample(t, "cyclonedx.json"))
+	var words []string
+	for _, s := range got {
+		words = append(words, s.Product.String()+" / "+s.Component.String())
+	}
+	want := []string{"Acme Medical InfuPump 3000 4.2.1 / openssl 1.0.2u", "Acme Medical InfuPump 3000 4.2.1 / ", " / urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/2#ssl"}
+	if diff := cmp.Diff(want, words); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if list[0].Component.Name != "" {
+		t.Error("the caller's statements were changed")
+	}
+}
