@@ -606,7 +606,7 @@ func firmwareName(base string) bool {
 	}
 	for _, p := range []string{"vmlinu", "zimage", "uimage", "bzimage", "initrd", "initramfs"} {
 		if strings.HasPrefix(low, p) {
-			return !strings.ContainsAny(path.Ext(low), "ch") || path.Ext(low) == ""
+			return path.Ext(low) != ".c" && path.Ext(low) != ".h"
 		}
 	}
 	return false
