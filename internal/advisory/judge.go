@@ -79,6 +79,21 @@ func (m *matcher) judge(s *subject, words []voice) verdict {
 	return v
 }
 
+// mended says what the package's own changelog says, where no data of its distribution
+// say more.
+func (m *matcher) mended(s *subject, id string, v *verdict) {
+	if v.status != Unclear && v.status != Vulnerable || !slices.Contains(s.fact.Mends, id) {
+		return
+	}
+	log := "the changelog of its package, " + clip(s.fact.MendsIn) + ", names it as mended"
+	if slices.ContainsFunc(v.used, func(w voice) bool { return w.standing == byDistribution && w.word == hit }) {
+		v.steps = append(v.steps, log+", and the data of the distribution are believed")
+		return
+	}
+	v.status, v.justification, v.fixedIn, v.confidence = Fixed, "", "", min(v.confidence, 1)
+	v.steps = append(v.steps, log)
+}
+
 // concern decides about a component that upstream calls affected and of which its
 // distribution says nothing.
 func (m *matcher) concern(s *subject, v *verdict, words []voice, by *voice, differ []*voice) {

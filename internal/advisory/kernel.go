@@ -44,10 +44,10 @@ func (m *matcher) narrow(s *subject, id string, v *verdict) error {
 	if s.project != "linux" || v.status != Vulnerable && v.status != Unclear {
 		return nil
 	}
-	if m.kernels[s] == nil {
-		m.kernels[s] = kernelOf(m.platform, m.facts, s.fact.Root, s.version)
+	if s.kernel == nil {
+		s.kernel = kernelOf(m.platform, m.facts, s.fact.Root, s.version)
 	}
-	k := m.kernels[s]
+	k := s.kernel
 	details, err := m.x.Details(id)
 	if err != nil {
 		return err

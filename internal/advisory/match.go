@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/vesalius-project/vesalius/internal/advisory/kbuild"
 	"github.com/vesalius-project/vesalius/internal/cvss"
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
@@ -46,19 +48,46 @@ type Result struct {
 // numbering authorities, others.
 func (x *Index) Match(facts *fact.Set, o Options) (*Result, error) {
 	m := newMatcher(x, facts, o)
-	out := &Result{}
-	for _, s := range m.subjects(facts) {
-		if err := m.names(s); err != nil {
-			return nil, err
+	subjects := m.subjects(facts)
+	found := make([][]Match, len(subjects))
+	out := &Result{Considered: make([]Considered, len(subjects))}
+	err := each(len(subjects), func(i int) error {
+		s := subjects[i]
+		err := m.names(s)
+		if err == nil {
+			found[i], out.Considered[i], err = m.component(s)
 		}
-		matches, considered, err := m.component(s)
 		if err != nil {
-			return nil, fmt.Errorf("component %q: %w", s.fact.Name, err)
+			return fmt.Errorf("component %q: %w", s.fact.Name, err)
 		}
-		out.Matches = append(out.Matches, matches...)
-		out.Considered = append(out.Considered, considered)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	out.Matches = slices.Concat(found...)
 	return out, m.describe(out.Matches)
+}
+
+// each does so many things, side by side, and gives the error of the first that fails.
+func each(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = do(i)
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Explain tells what becomes of one vulnerability, by its id or an alias, in each
@@ -92,6 +121,7 @@ func (x *Index) Explain(id string, facts *fact.Set, o Options) ([]Match, error) 
 				continue
 			}
 			v := m.judge(s, words)
+			m.mended(s, whole.ID, &v)
 			if err := m.narrow(s, whole.ID, &v); err != nil {
 				return nil, err
 			}
@@ -113,11 +143,11 @@ type matcher struct {
 	facts    *fact.Set
 	platform *platform
 	releases map[string]string // of distributions
-	kernels  map[*subject]*kbuild.Kernel
+	scores   sync.Map          // of vectors: many flaws share one
 }
 
 func newMatcher(x *Index, facts *fact.Set, o Options) *matcher {
-	m := &matcher{x: x, facts: facts, platform: platformOf(facts), kernels: map[*subject]*kbuild.Kernel{}}
+	m := &matcher{x: x, facts: facts, platform: platformOf(facts)}
 	if id, release, ok := strings.Cut(o.Distribution, " "); ok && m.platform.release == "" {
 		m.platform.distro, m.platform.release = strings.ToLower(id), release
 	}
@@ -227,6 +257,7 @@ func (m *matcher) component(s *subject) ([]Match, Considered, error) {
 			continue
 		}
 		v = m.judge(s, m.words(s, h, true))
+		m.mended(s, h.id, &v)
 		if err := m.narrow(s, h.id, &v); err != nil {
 			return nil, c, err
 		}
@@ -325,37 +356,59 @@ func (m *matcher) match(s *subject, id string, v *verdict) Match {
 
 // describe adds what is known of the vulnerabilities whatever the component.
 func (m *matcher) describe(matches []Match) error {
-	byID := map[string][]*Match{}
-	var ids []string
+	type group struct {
+		key key
+		id  string
+		to  []*Match
+	}
+	byID := map[string]*group{}
+	var groups []*group
 	for i := range matches {
 		id := matches[i].Advisory
 		if byID[id] == nil {
-			ids = append(ids, id)
+			byID[id] = &group{key: keyOf(id), id: id}
+			groups = append(groups, byID[id])
 		}
-		byID[id] = append(byID[id], &matches[i])
+		byID[id].to = append(byID[id].to, &matches[i])
 	}
-	slices.SortFunc(ids, func(a, b string) int { return keyOf(a).compare(keyOf(b)) })
-	for _, id := range ids {
-		v, err := m.x.Details(id)
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		if err == nil {
-			for _, to := range byID[id] {
-				v.describe(to)
+	// Neighbours lie in one block of the index.
+	slices.SortFunc(groups, func(a, b *group) int { return a.key.compare(b.key) })
+	const together = 64
+	return each((len(groups)+together-1)/together, func(i int) error {
+		for _, g := range groups[i*together : min(len(groups), (i+1)*together)] {
+			v, err := m.x.Details(g.id)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			if err == nil {
+				for _, to := range g.to {
+					m.tell(v, to)
+				}
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// describe adds what is known of a vulnerability to a match.
-func (v *Vulnerability) describe(m *Match) {
+// score is cvss.Base, -1 where the vector cannot be read.
+func (m *matcher) score(vector string) float64 {
+	if s, ok := m.scores.Load(vector); ok {
+		return s.(float64)
+	}
+	base, err := cvss.Base(vector)
+	if err != nil {
+		base = -1
+	}
+	m.scores.Store(vector, base)
+	return base
+}
+
+// tell adds what is known of a vulnerability to a match.
+func (by *matcher) tell(v *Vulnerability, m *Match) {
 	m.Aliases, m.Documents, m.CWE = v.Aliases, v.Documents(), v.CWE()
 	m.Documents = slices.DeleteFunc(m.Documents, func(d string) bool { return d == v.ID })
 	for _, s := range v.Scores() {
-		base, err := cvss.Base(s.Vector)
-		if err == nil {
+		if base := by.score(s.Vector); base >= 0 {
 			m.Vector, m.CVSS, m.Severity = s.Vector, base, cvss.Severity(base)
 			break
 		}

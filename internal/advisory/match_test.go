@@ -374,3 +374,85 @@ func TestKernelNarrowed(t *testing.T) {
 	}
 	why(t, got, "the kernel's configuration is not in the image")
 }
+
+func TestChangelog(t *testing.T) {
+	t.Parallel()
+	x := indexOf(t, nvd("CVE-2023-0001", hit(named(t, openssl), between("3.0.0", "3.0.14"))), nvd("CVE-2023-0002", hit(named(t, openssl), between("3.0.0", "3.0.14"))))
+	c := deb("openssl", "3.0.11", "-1~deb12u2", openssl)
+	c.Mends, c.MendsIn = []string{"CVE-2023-0001"}, "/usr/share/doc/libssl3/changelog.Debian.gz"
+	r := match(t, x, linuxDevice(c))
+	got := one(t, r, "CVE-2023-0001")
+	if got.Status != advisory.Fixed {
+		t.Errorf("%+v", got)
+	}
+	why(t, got, "the changelog of its package, /usr/share/doc/libssl3/changelog.Debian.gz, names it as mended")
+	if got := one(t, r, "CVE-2023-0002"); got.Status != advisory.Unclear {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestParseCPE(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`cpe:2.3:a:openssl:openssl:1.0.1f:*:*:*:*:*:*:*`:    "a openssl openssl 1.0.1f |||",
+		`cpe:2.3:a:openssl:openssl:1.0.1:beta1:*:*:*:*:*:*`: "a openssl openssl 1.0.1 beta1|||",
+		`cpe:2.3:a:Acme:c\+\+\:lib:-:*:*:*:*:node.js:x64:*`: "a acme c++:lib - |node.js|x64|",
+		`cpe:/a:acme:c%2b%2blib:1.0:rc1`:                    "a acme c++lib 1.0 rc1|||",
+		`cpe:/o:microsoft:windows_7:-:sp1:~~~~x64~`:         "o microsoft windows_7 - sp1||x64|",
+		`cpe:/a:acme:lib`:                        "a acme lib  |||",
+		`openssl:openssl`:                        "a openssl openssl  |||",
+		`o:linux:linux_kernel`:                   "o linux linux_kernel  |||",
+		`cpe:2.3:a:acme:lib:1.*:*:*:*:lts:*:*:*`: "a acme lib 1.* |||lts",
+		`cpe:2.3:a:acme:lib`:                     "",
+		`cpe:2.3:x:acme:lib:*:*:*:*:*:*:*:*`:     "",
+		`cpe:2.3:a:*:lib:*:*:*:*:*:*:*:*`:        "",
+		`cpe:/a:acme`:                            "",
+		`cpe:/a:acme:lib%zz`:                     "",
+		`lib`:                                    "",
+		"":                                       "",
+		`cpe:2.3:a:acme:` + strings.Repeat("x", 2000) + `:*:*:*:*:*:*:*`: "",
+	} {
+		p, v, err := advisory.ParseCPE(text)
+		got := ""
+		if err == nil {
+			got = fmt.Sprintf("%s %s %s %s %s|%s|%s|%s", p.Part, p.Vendor, p.Name, v, p.Update, p.TargetSoftware, p.TargetHardware, p.SoftwareEdition)
+		}
+		if got != want {
+			t.Errorf("%.80s: %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+// Whatever the names and versions are, matching ends, and says something of each component.
+func FuzzMatch(f *testing.F) {
+	f.Add("cpe:2.3:a:openssl:openssl:1.0.1:beta1:*:*:*:*:*:*", "1.0.1f", "-1~deb12u1", "pkg:deb/debian/openssl@1.0.1f-1?arch=source", "1.0.1", "1.0.1g", "", true)
+	f.Add("a:busybox:busybox", "1.20.2", "", "pkg:generic/busybox@1.20.2", "", "1.21.*", "-", false)
+	f.Fuzz(func(t *testing.T, name, version, suffix, purl, from, to, raw string, last bool) {
+		p, _, err := advisory.ParseCPE(name)
+		if err != nil {
+			return
+		}
+		b := advisory.NewBuilder(advisory.BuildOptions{})
+		if b.Add(nvd("CVE-2020-0001", hit(p, advisory.Range{From: from, To: to, Raw: raw, Last: last}))) != nil {
+			return
+		}
+		var out bytes.Buffer
+		if _, err := b.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		x, err := advisory.Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &fact.Component{Name: p.Name, Version: version, Suffix: suffix, PURL: purl, CPEs: []string{name}, Ecosystem: "deb"}
+		r := match(t, x, &fact.Set{Component: []*fact.Component{c}})
+		if len(r.Considered) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		for _, m := range r.Matches {
+			if m.Status == "" || len(m.Why) == 0 {
+				t.Fatalf("%+v", m)
+			}
+		}
+	})
+}

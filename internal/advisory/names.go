@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vesalius-project/vesalius/internal/advisory/kbuild"
 	"github.com/vesalius-project/vesalius/internal/fact"
 )
 
@@ -26,7 +27,8 @@ type subject struct {
 	version string // of the upstream project
 	note    string // what was put right before looking it up
 	lookups []lookup
-	unknown string // why it cannot be looked up
+	unknown string         // why it cannot be looked up
+	kernel  *kbuild.Kernel // where it is one
 
 	distro   string // "Debian 12", where it is a package of a distribution; its back-ports do not show in version
 	noData   string // why the index has nothing of that distribution, "" where it has

@@ -51,6 +51,8 @@ type Component struct {
 	SupportSource string      `json:"support_source,omitzero" see:"public"` // the address that says so
 	Bundled       Opt[string] `json:"bundled,omitzero"`                     // the component whose binary carries a copy of this one
 	Depends       []string    `json:"depends,omitzero"`                     // names of components it needs
+	Mends         []string    `json:"mends,omitzero"`                       // vulnerabilities that the package's own changelog names as mended
+	MendsIn       string      `json:"mends_in,omitzero"`                    // the place of that changelog
 	Ecosystem     string      `json:"ecosystem,omitzero"`                   // deb, opkg, apk, rpm, npm, pypi, golang, maven, generic
 }
 

@@ -36,7 +36,9 @@ func lookComponents(r *Root) {
 	}
 	owner := r.owners().paths
 	packages := slices.Concat(in.packages, r.manifests(owner))
-	for _, c := range m.Merge(r.contents(owner), packages) {
+	found := m.Merge(r.contents(owner), packages)
+	r.mended(found)
+	for _, c := range found {
 		r.Add(c)
 	}
 }

@@ -43,8 +43,9 @@ type Shown struct {
 	Words        []int64           `json:"words,omitempty"`       // where lines that may hold a secret stand in a text
 	Authorities  int               `json:"authorities,omitempty"` // certificates of a trust store, which are not in Certificates
 
-	Store       string            `json:"store,omitempty"`  // sqlite, dicom, hl7, luks
-	Tables      []Table           `json:"tables,omitempty"` // of a database
+	Changelog   *Changelog        `json:"changelog,omitempty"` // of a Debian package
+	Store       string            `json:"store,omitempty"`     // sqlite, dicom, hl7, luks
+	Tables      []Table           `json:"tables,omitempty"`    // of a database
 	Banners     []Banner          `json:"banners,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"` // compiled into a boot loader
 	Config      map[string]string `json:"config,omitempty"`      // the options that are told of a kernel that carries its configuration
@@ -77,6 +78,7 @@ var lookers = []looker{
 	{name: "keys", literals: key.Literals(), look: lookKeys},
 	{name: "banner", literals: bannerLiterals, look: lookBanner},
 	{name: "store", literals: storeLiterals, look: lookStore},
+	{name: "changelog", look: lookChangelog},
 	{name: "secrets", literals: secret.Literals(), look: lookSecrets},
 }
 
