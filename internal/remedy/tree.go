@@ -59,7 +59,7 @@ func (t *Tree) Entry(p string) *image.Node {
 }
 
 // Resolve returns the path that a path leads to now, links of every part followed within
-// the root, and whether something stands there.
+// the root, and whether something stands there. It is empty where links lead in a loop.
 func (t *Tree) Resolve(p string) (string, bool) {
 	rest := strings.Split(strings.Trim(path.Clean("/"+p), "/"), "/")
 	at := "/"
@@ -72,7 +72,7 @@ func (t *Tree) Resolve(p string) (string, bool) {
 			return path.Join(append([]string{next}, rest...)...), false
 		case n.Kind == image.Symlink:
 			if hops++; hops > 40 {
-				return next, false
+				return "", false
 			}
 			to := n.Target
 			if !path.IsAbs(to) {
@@ -143,6 +143,9 @@ func (t *Tree) Text(p string) (string, error) {
 // with the mode and its directory's owner, and the directories above it.
 func (t *Tree) Write(p string, data []byte, mode uint32) error {
 	at, ok := t.Resolve(p)
+	if at == "" {
+		return fmt.Errorf("%q: its links lead in a loop", p)
+	}
 	if !ok {
 		if err := t.mkdir(path.Dir(at)); err != nil {
 			return err
@@ -169,6 +172,9 @@ func (t *Tree) put(at string, n *image.Node, data []byte) {
 // mkdir makes a directory, and those above it.
 func (t *Tree) mkdir(p string) error {
 	at, ok := t.Resolve(p)
+	if at == "" {
+		return fmt.Errorf("%q: its links lead in a loop", p)
+	}
 	if ok {
 		if n := t.Entry(at); at != "/" && n.Kind != image.Dir {
 			return fmt.Errorf("%q: is a %s", p, n.Kind)
