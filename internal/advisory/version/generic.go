@@ -56,7 +56,7 @@ func start(scheme Scheme, v string) (release string, r reader, err error) {
 		s = s[1:]
 	}
 	release, s = numbers(s)
-	if release == "" {
+	if release == "" || commit(v) {
 		return "", r, malformed(cmpScheme(scheme), v)
 	}
 	for i := range len(s) {
@@ -65,6 +65,25 @@ func start(scheme Scheme, v string) (release string, r reader, err error) {
 		}
 	}
 	return release, reader{scheme, s}, nil
+}
+
+// commit reports whether a text is the name of a commit, which may begin with digits and
+// has no order: ten or more hexadecimal digits with letters among them.
+func commit(v string) bool {
+	if len(v) < 10 {
+		return false
+	}
+	among := false
+	for i := range len(v) {
+		c := v[i] | 0x20
+		switch {
+		case digit(v[i]):
+			among = among || i > 0 && !digit(v[i-1])
+		case c < 'a' || c > 'f':
+			return false
+		}
+	}
+	return among
 }
 
 func cmpScheme(s Scheme) Scheme {

@@ -92,6 +92,8 @@ func TestNoOrder(t *testing.T) {
 		{OpenSSL, "1.0.2-fips-x", "1.0.2", true},
 		{OpenSSH, "9.2p1-x", "9.2", false},
 		{Kernel, "next-20240101", "6.1", false},
+		{Kernel, "1da177e4c3f4", "6.1", false}, // a commit
+		{Generic, "9404c4145542", "6.1", false},
 		{Semver, "1.2.3.4", "1", false},
 		{Semver, "1.2.3-", "1", false},
 		{Semver, "1.0.2k", "1", false},
