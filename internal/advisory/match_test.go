@@ -456,3 +456,40 @@ func FuzzMatch(f *testing.F) {
 		}
 	})
 }
+
+// Lists know one product by several vendors: all of them are asked, and each
+// vulnerability is told once.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	x := indexOf(t,
+		nvd("CVE-2017-0001", hit(named(t, "a:thekelleys:dnsmasq"), between("", "2.78"))),
+		nvd("CVE-2021-0002", hit(named(t, "a:dnsmasq:dnsmasq"), between("", "2.83"))),
+		nvd("CVE-2021-0003", hit(named(t, "a:dnsmasq:dnsmasq"), between("", "2.83")), hit(named(t, "a:thekelleys:dnsmasq"), between("", "2.83"))),
+		advisory.Record{Source: advisory.CVE, Origin: "thekelleys", ID: "CVE-2021-0004", Affected: []advisory.Affected{hit(advisory.Product{By: advisory.ByName, Vendor: "TheKelleys", Name: "DNSmasq"}, between("2.0", "2.83"))}},
+	)
+	r := match(t, x, linuxDevice(found("dnsmasq", "2.77", "a:thekelleys:dnsmasq", "a:dnsmasq:dnsmasq")))
+	for _, id := range []string{"CVE-2017-0001", "CVE-2021-0002", "CVE-2021-0003", "CVE-2021-0004"} {
+		if got := one(t, r, id); got.Status != advisory.Vulnerable {
+			t.Errorf("%s: %+v", id, got)
+		}
+	}
+	if c := r.Considered[0]; c.Candidates != 4 || c.Statuses[advisory.Vulnerable] != 4 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A statement of the project that names no end does not outweigh what is said of these
+// very versions.
+func TestBranches(t *testing.T) {
+	t.Parallel()
+	p := advisory.Product{By: advisory.ByName, Vendor: "Linux", Name: "Linux"}
+	x := indexOf(t, advisory.Record{Source: advisory.CVE, Origin: "Linux", ID: "CVE-2024-0001", Affected: []advisory.Affected{
+		{Product: p, Status: advisory.Vulnerable, Versions: []advisory.Range{{From: "4.2"}}},
+		{Product: p, Status: advisory.NotThere, Versions: []advisory.Range{{To: "4.2"}, {From: "5.10.110", To: "5.10.*", Last: true}, {From: "5.15.33", To: "5.15.*", Last: true}, {From: "5.17"}}},
+	}})
+	for version, want := range map[string]advisory.Status{"4.1.9": "", "4.2": advisory.Vulnerable, "5.10.109": advisory.Vulnerable, "5.10.110": "", "5.10.200": "", "5.11.1": advisory.Vulnerable, "5.15.40": "", "5.16": advisory.Vulnerable, "5.18": "", "6.1.1": ""} {
+		if got := one(t, match(t, x, linuxDevice(found("linux", version, kernelCPE))), "CVE-2024-0001"); got.Status != want {
+			t.Errorf("%s: %q, want %q: %v", version, got.Status, want, got.Why)
+		}
+	}
+}
