@@ -44,9 +44,6 @@ func (d database) path(w *world) (path string, named bool, err error) {
 	return filepath.Join(w.data, "vesalius", indexName), false, nil
 }
 
-// dueDays is how old what is known may be before an update is due.
-const dueDays = 14
-
 // openIndex opens the index at a path; "" is the user's own, else the snapshot in the
 // program. The note says of which date it is and whether an update is due. Close it.
 func openIndex(w *world, path string) (*advisory.Index, string, error) {
@@ -88,27 +85,16 @@ func ageNote(x *advisory.Index, what string, at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	note := fmt.Sprintf("%s of %s", what, dateOf(info).Format(time.DateOnly))
-	if old := ageOf(info, at); old > dueDays {
+	note := fmt.Sprintf("%s of %s", what, info.Known().Format(time.DateOnly))
+	if old := ageOf(info, at); old > advisory.DueDays {
 		note += fmt.Sprintf(`, %d days old: an update is due (vesalius db update)`, old)
 	}
 	return note, nil
 }
 
-// dateOf is the date until which vulnerabilities are known: the newest of NVD's where
-// there are any. That others are newer (EPSS, each day) does not make them known.
-func dateOf(info advisory.Info) time.Time {
-	for _, s := range info.Sources {
-		if s.Source == advisory.NVD && !s.Newest.IsZero() {
-			return s.Newest
-		}
-	}
-	return info.Date
-}
-
 // ageOf is how many days ago that was.
 func ageOf(info advisory.Info, at time.Time) int {
-	return max(0, int(at.Sub(dateOf(info)).Hours()/24))
+	return max(0, int(at.Sub(info.Known()).Hours()/24))
 }
 
 // digestFile is the SHA-256 of a file; "" where there is none.
@@ -171,7 +157,7 @@ func (c *dbStatusCommand) Run(w *world) error {
 	}
 	s.AgeDays = ageOf(s.Info, at)
 	s.Incomplete = incomplete(s.Info)
-	s.Due = s.AgeDays > dueDays || s.Snapshot
+	s.Due = s.AgeDays > advisory.DueDays || s.Snapshot
 	have := map[advisory.Source]bool{}
 	for _, i := range s.Info.Sources {
 		have[i.Source] = i.Records > 0
@@ -193,7 +179,7 @@ func (s indexStatus) write(w io.Writer, path string) error {
 	} else {
 		fmt.Fprintf(w, "index     %s, %s\n", s.Index, size(s.Bytes))
 	}
-	fmt.Fprintf(w, "date      %s, %d days ago\n", dateOf(s.Info).Format(time.DateOnly), s.AgeDays)
+	fmt.Fprintf(w, "date      %s, %d days ago\n", s.Info.Known().Format(time.DateOnly), s.AgeDays)
 	fmt.Fprintf(w, "holds     %d vulnerabilities of %d products\n\n", s.Info.Vulnerabilities, s.Info.Products)
 	rows := [][]string{{"SOURCE", "RECORDS", "NEWEST", "FILES"}}
 	for _, i := range s.Info.Sources {
@@ -216,7 +202,7 @@ func (s indexStatus) write(w io.Writer, path string) error {
 	case s.Snapshot:
 		fmt.Fprintln(w, `an update is due: the snapshot holds facts of some products only (run "vesalius db update", or "vesalius db import FILE" without a network)`)
 	case s.Due:
-		fmt.Fprintf(w, "an update is due: what is newer than %s is not known (run \"vesalius db update\", or \"vesalius db import FILE\" without a network)\n", dateOf(s.Info).Format(time.DateOnly))
+		fmt.Fprintf(w, "an update is due: what is newer than %s is not known (run \"vesalius db update\", or \"vesalius db import FILE\" without a network)\n", s.Info.Known().Format(time.DateOnly))
 	}
 	return nil
 }

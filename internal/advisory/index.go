@@ -52,6 +52,20 @@ type Info struct {
 	Chosen []YearInfo `json:"chosen,omitempty"`
 }
 
+// DueDays is how many days old what is known may be before an update is due.
+const DueDays = 14
+
+// Known is the date until which vulnerabilities are known: the newest of NVD's where there
+// are any. That others are newer (EPSS, each day) does not make them known.
+func (i Info) Known() time.Time {
+	for _, s := range i.Sources {
+		if s.Source == NVD && !s.Newest.IsZero() {
+			return s.Newest
+		}
+	}
+	return i.Date
+}
+
 // SourceInfo says what came from one source.
 type SourceInfo struct {
 	Source  Source    `json:"source"`

@@ -63,7 +63,7 @@ type Tool struct {
 
 // Index says which vulnerability index was used, and how complete it is: see [IndexOf].
 type Index struct {
-	Date            string        `json:"date"` // the newest date that a record bears
+	Date            string        `json:"date"` // until when vulnerabilities are known
 	Sources         []string      `json:"sources,omitempty"`
 	BuiltIn         bool          `json:"built_in,omitzero"` // the snapshot that the program carries
 	Vulnerabilities int           `json:"vulnerabilities,omitzero"`
@@ -94,7 +94,7 @@ func IndexOf(info advisory.Info, builtIn bool) Index {
 		}
 		return t.UTC().Format(time.DateOnly)
 	}
-	x := Index{Date: date(info.Date), BuiltIn: builtIn, Vulnerabilities: info.Vulnerabilities}
+	x := Index{Date: date(info.Known()), BuiltIn: builtIn, Vulnerabilities: info.Vulnerabilities}
 	for _, s := range info.Sources {
 		x.Sources = append(x.Sources, string(s.Source))
 		x.From = append(x.From, IndexSource{string(s.Source), date(s.Newest), s.Records})

@@ -282,9 +282,6 @@ func unknownComponents(all []*advisory.Considered) []*unknownReason {
 	return out
 }
 
-// indexOld is how many days old an index may be before an update is due.
-const indexOld = 30
-
 // indexAge returns how many days older than the assessment the index is; ok is false
 // where none was used.
 func indexAge(d *dossier.Dossier) (days int, ok bool) {
@@ -316,7 +313,7 @@ func indexWords(d *dossier.Dossier) []string {
 		words += "; it holds " + plural(x.Vulnerabilities, "vulnerability", "vulnerabilities")
 	}
 	words += "."
-	if ok && days > indexOld {
+	if ok && days > advisory.DueDays {
 		words += " An update is due."
 	}
 	out := []string{words}

@@ -66,10 +66,10 @@ func TestVulnerabilityOrder(t *testing.T) {
 }
 
 // TestIndexSaid holds that text and page say the index's date, age and holes, that an
-// update is due after 30 days and not before, and that without an index nothing is known.
+// update is due after 14 days and not before, and that without an index nothing is known.
 func TestIndexSaid(t *testing.T) {
 	t.Parallel()
-	for days, due := range map[int]bool{0: false, 30: false, 31: true, 400: true, -3: false} {
+	for days, due := range map[int]bool{0: false, 14: false, 15: true, 400: true, -3: false} {
 		d := rich()
 		d.Tool.Index.Date = d.At.AddDate(0, 0, -days).Format(time.DateOnly)
 		for _, form := range []string{"text", "html"} {

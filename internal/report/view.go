@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vesalius-project/vesalius/internal/advisory"
 	"github.com/vesalius-project/vesalius/internal/dossier"
 	"github.com/vesalius-project/vesalius/internal/fact"
 	"github.com/vesalius-project/vesalius/internal/judge"
@@ -284,7 +285,7 @@ func warnings(d *dossier.Dossier) []string {
 		}
 		out = append(out, s+": see the gaps below.")
 	}
-	if days, ok := indexAge(d); ok && days > indexOld {
+	if days, ok := indexAge(d); ok && days > advisory.DueDays {
 		out = append(out, "The vulnerability index is "+plural(days, "day", "days")+" older than the assessment: an update is due.")
 	}
 	if n := attacked(d); n > 0 {
