@@ -16,14 +16,18 @@ import (
 func TestFormatsCurrent(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	b.WriteString("# Formats\n\nMade from internal/image/format: do not edit (`make docs`). What is recognised but not read is a gap with the format's name; what is not recognised is a gap with\nits entropy.\n\n| format | class | what it is | where | not read | defined in |\n|---|---|---|---|---|---|\n")
+	b.WriteString("# Formats\n\nMade from internal/image/format: do not edit (`make docs`). What is recognised but not read is a gap with the format's name; what is not recognised is a gap with\nits entropy. The column written says which ones `vesalius fix` can write again: the others are read, and their fixes are delivered as an overlay.\n\n| format | class | what it is | written | where | not read | defined in |\n|---|---|---|---|---|---|---|\n")
 	list := All()
 	slices.SortStableFunc(list, func(a, b *image.Format) int {
 		return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Name, b.Name))
 	})
 	cell := func(s string) string { return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", "\\|") }
 	for _, f := range list {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.Name, f.Class, cell(f.Title), cell(f.Where), cell(f.Limits), cell(f.Spec))
+		written := ""
+		if f.Rebuild != nil {
+			written = "yes"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", f.Name, f.Class, cell(f.Title), written, cell(f.Where), cell(f.Limits), cell(f.Spec))
 	}
 	const name = "../../../doc/formats.md"
 	if *update {

@@ -19,9 +19,10 @@ var ext = &image.Format{
 	Spec: "Linux kernel documentation, filesystems/ext4. Attributes: kind (ext2, ext3, ext4), uuid, label, last_mounted, block_size, " +
 		"state (clean, not clean, errors), needs_recovery (true: the journal holds writes that are not in the tree), " +
 		"missing (bytes that the file system has and the image lacks)",
-	Limits: "the journal is not replayed; files encrypted by fscrypt and compressed by e2compr are named, not read",
-	Magic:  []image.Magic{{Offset: 0x438, Bytes: "\x53\xef"}},
-	Open:   openExt,
+	Limits:  "the journal is not replayed; files encrypted by fscrypt and compressed by e2compr are named, not read",
+	Magic:   []image.Magic{{Offset: 0x438, Bytes: "\x53\xef"}},
+	Open:    openExt,
+	Rebuild: rebuildExt,
 }
 
 // Features of the superblock that change how things are read.
@@ -55,6 +56,7 @@ type extFS struct {
 	inodes     uint32
 	inodesPer  uint32
 	inodeSize  int64
+	descSize   int64 // of a group descriptor
 	incompat   uint32
 	tables     []int64 // the inode table of each group, a block
 	chunks     map[int64][]byte
@@ -143,7 +145,7 @@ func extSuper(b *image.Blob) (*extFS, error) {
 		x.inodeSize < 128 || x.inodeSize > min(x.block, extChunk) || x.inodeSize&(x.inodeSize-1) != 0:
 		return nil, image.ErrNot
 	}
-	groups := (x.blocks - x.first + x.perGroup - 1) / x.perGroup
+	groups := x.groups()
 	if groups*int64(x.inodesPer) < int64(x.inodes) || (groups-1)*int64(x.inodesPer) > int64(x.inodes) {
 		return nil, image.ErrNot
 	}
@@ -199,43 +201,55 @@ func uuid(p []byte) string {
 
 // descriptors reads where the inode table of each group lies.
 func (x *extFS) descriptors() error {
-	size := int64(32)
+	x.descSize = 32
 	if x.incompat&ext64Bit != 0 {
-		size = int64(le16(x.sb[0xfe:]))
-		if size < 64 || size > x.block || size&(size-1) != 0 {
-			return fmt.Errorf("group descriptors of %d bytes: %w", size, image.ErrNot)
+		x.descSize = int64(le16(x.sb[0xfe:]))
+		if x.descSize < 64 || x.descSize > x.block || x.descSize&(x.descSize-1) != 0 {
+			return fmt.Errorf("group descriptors of %d bytes: %w", x.descSize, image.ErrNot)
 		}
 	}
-	groups := (x.blocks - x.first + x.perGroup - 1) / x.perGroup
-	per := x.block / size
-	firstMeta := groups
-	if x.incompat&extMetaBG != 0 {
-		firstMeta = int64(le32(x.sb[0x104:]))
-	}
-	for i := int64(0); i*per < groups; i++ {
-		at := x.first + 1 + i
-		if x.incompat&extMetaBG != 0 && i >= firstMeta {
-			at = x.first + i*per*x.perGroup
-			if x.hasSuper(i * per) {
-				at++
-			}
-		}
-		p, err := x.b.View(at*x.block, x.block)
+	groups := x.groups()
+	for i := int64(0); i*(x.block/x.descSize) < groups; i++ {
+		p, err := x.b.View(x.descBlock(i)*x.block, x.block)
 		if err != nil {
 			if i == 0 {
 				return fmt.Errorf("group descriptors: %w", err)
 			}
 			return nil // what is missing is told where an inode is looked for
 		}
-		for ; len(p) > 0 && int64(len(x.tables)) < groups; p = p[size:] {
+		for ; len(p) > 0 && int64(len(x.tables)) < groups; p = p[x.descSize:] {
 			table := int64(le32(p[8:]))
-			if size >= 64 {
+			if x.descSize >= 64 {
 				table |= int64(le32(p[0x28:])) << 32
 			}
 			x.tables = append(x.tables, table)
 		}
 	}
 	return nil
+}
+
+// groups counts the block groups.
+func (x *extFS) groups() int64 { return (x.blocks - x.first + x.perGroup - 1) / x.perGroup }
+
+// firstMeta is the first block of descriptors that lies in the groups that it describes.
+func (x *extFS) firstMeta() int64 {
+	if x.incompat&extMetaBG != 0 {
+		return int64(le32(x.sb[0x104:]))
+	}
+	return x.groups()
+}
+
+// descBlock returns where the block of group descriptors of the given index lies.
+func (x *extFS) descBlock(i int64) int64 {
+	if i < x.firstMeta() {
+		return x.first + 1 + i
+	}
+	group := i * (x.block / x.descSize)
+	at := x.first + group*x.perGroup
+	if x.hasSuper(group) {
+		at++
+	}
+	return at
 }
 
 // hasSuper reports whether a group begins with a copy of the superblock.
