@@ -2,6 +2,7 @@
 # make test    everything: sets up what the tests need (apt as root), then runs all
 # make bench   the measurements of doc/performance.md
 # make bench-advisories   those of doc/performance-advisories.md (VESALIUS_ADVISORIES=DIR:FILE... of feeds)
+# make verifier   the verifier of updates that "vesalius fix --verifier" puts into images
 # make fuzz    a short run of every fuzz target (FUZZTIME=30s each)
 # make accuracy, make signatures-check   the measurements of doc/accuracy*.md
 
@@ -9,10 +10,16 @@ GO       ?= go
 FUZZTIME ?= 20s
 export CGO_ENABLED = 0
 
-.PHONY: build check lint test setup bench bench-advisories fuzz accuracy signatures-check docs
+.PHONY: build verifier check lint test setup bench bench-advisories fuzz accuracy signatures-check docs
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o vesalius ./cmd/vesalius
+
+# The verifier of updates for each architecture of a device: verifier/, for "vesalius fix --verifier verifier".
+verifier:
+	@for arch in arm arm64 mips mipsle mips64 mips64le riscv64 386 amd64; do \
+		GOOS=linux GOARCH=$$arch GOMIPS=softfloat GOARM=5 $(GO) build -trimpath -ldflags '-s -w' -o verifier/vesalius-verify-linux-$$arch ./cmd/vesalius-verify || exit 1; \
+	done
 
 check: lint
 	$(GO) build ./...

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,6 +37,7 @@ type fixCommand struct {
 	Only   []string `placeholder:"FIX" help:"Apply only these fixes."`
 	Except []string `placeholder:"FIX" help:"Apply all but these fixes."`
 	Agree  []string `sep:"none" placeholder:"FIX=NAME" help:"Apply a fix that may touch care, because the named person has decided so."`
+	Verifier string `placeholder:"DIR" type:"existingdir" help:"Directory of the verifier of updates (make verifier) and the maker's key update.pub, with which a home-made updater is made to check signatures."`
 
 	gate
 	Form    string        `short:"f" default:"text" placeholder:"FORM" help:"Form of the report."`
@@ -54,6 +57,8 @@ type fixJob struct {
 	Except []string
 	Agree  map[string]string // fix -> who decided
 	Out    string            // directory to write into
+
+	Verifier string // directory of the verifier of updates, "" for none
 }
 
 // fixResult is what became of an image.
@@ -90,6 +95,11 @@ func (c *fixCommand) Run(w *world) error {
 			return err
 		}
 		job.Agree[id] = who
+	}
+	if c.Verifier != "" {
+		if job.Verifier, err = filepath.Abs(c.Verifier); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Lstat(c.Out); err == nil {
 		return called("-o %s: exists already", c.Out)
@@ -177,6 +187,9 @@ func walledFixMain() int {
 	if job.Scan.Dir != "" {
 		rights.ReadDirs = []string{job.Scan.Dir}
 	}
+	if job.Verifier != "" {
+		rights.ReadDirs = append(rights.ReadDirs, job.Verifier)
+	}
 	walls := wall.Raise(rights)
 	in := scanFiles{input: os.NewFile(fdInput, "input"), spill: os.NewFile(fdSpill, "spill"), learned: os.NewFile(fdLearned, "learned")}
 	r, err := mend(context.Background(), job, in, func(p image.Progress) { answer(message{Progress: &p}) }) // the parent ends the process
@@ -220,7 +233,7 @@ func mend(ctx context.Context, job fixJob, files scanFiles, progress func(image.
 		rules[r.ID] = r
 	}
 	res, err := remedy.Run(ctx, in, remedy.Options{
-		Image: opening(), Rules: rules, Fixes: fix.All(), Choose: job.choose,
+		Image: opening(), Rules: rules, Fixes: fix.All(), Choose: job.choose, Verifier: job.verifier(),
 		Examine: func(ctx context.Context, in firmware.Input) (*remedy.Exam, error) {
 			r, err := firmware.Examine(ctx, in, firmware.Options{Image: opening(), At: job.Scan.At, Signatures: matcher})
 			if err != nil {
@@ -280,4 +293,31 @@ func (j *fixJob) choose(f *remedy.Fix, _ *judge.Finding) (bool, string) {
 		return false, "it may touch care: a named person has to decide (--agree " + f.ID + "=NAME)"
 	}
 	return true, who
+}
+
+// maxVerifier bounds the files of the verifier.
+const maxVerifier = 16 << 20
+
+// verifier returns the reader of the verifier's files, nil where none are named.
+func (j *fixJob) verifier() func(name string) ([]byte, error) {
+	if j.Verifier == "" {
+		return nil
+	}
+	return func(name string) ([]byte, error) {
+		dir, err := os.OpenRoot(j.Verifier)
+		if err != nil {
+			return nil, err
+		}
+		defer dir.Close()
+		f, err := dir.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not in the directory of --verifier", name)
+		}
+		defer f.Close()
+		var b bytes.Buffer
+		if n, err := io.Copy(&b, io.LimitReader(f, maxVerifier+1)); err != nil || n > maxVerifier {
+			return nil, cmp.Or(err, fmt.Errorf("%q: more than %d bytes", name, maxVerifier))
+		}
+		return b.Bytes(), nil
+	}
 }

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -29,6 +30,11 @@ func (r *Result) verdicts(plan []*mending) []worse {
 		if f, still := after[m.finding.ID]; still && f.Outcome != judge.Good {
 			s.After, s.Stands, s.Proof = f.Outcome, false, ""
 			s.failed = fmt.Sprintf("the copy is still judged %s: %s", f.Outcome, f.Evidence+f.Note)
+		} else if !still {
+			if f := moved(m.finding, before, r.After.Findings); f != nil {
+				s.After, s.Stands, s.Proof = f.Outcome, false, ""
+				s.failed = fmt.Sprintf("the copy is judged %s under another name: %s", f.Outcome, f.Evidence+f.Note)
+			}
 		}
 	}
 	var bad []worse
@@ -41,6 +47,11 @@ func (r *Result) verdicts(plan []*mending) []worse {
 		if f.Outcome == judge.Unknown && !known {
 			continue // what it is about is new; it is no answer to anything that was asked before
 		}
+		if slices.ContainsFunc(r.Before.Findings, func(b judge.Finding) bool {
+			return b.Outcome == judge.Bad && after[b.ID] == nil && moved(&b, before, r.After.Findings) == f
+		}) {
+			continue // it was bad before, too
+		}
 		bad = append(bad, worse{f.Rule, f.Root, paths(f.Places), subjects(factsOf(&r.After.Facts, f)), fmt.Sprintf("%s became %s: %s", f.Rule, f.Outcome, f.Evidence+f.Note)})
 	}
 	for _, g := range r.After.Gaps {
@@ -49,6 +60,18 @@ func (r *Result) verdicts(plan []*mending) []worse {
 		}
 	}
 	return bad
+}
+
+// moved returns the bad finding of the copy that is a finding of the image under another
+// key: a service that now speaks another protocol, at the same places.
+func moved(was *judge.Finding, before map[string]*judge.Finding, after []judge.Finding) *judge.Finding {
+	for i := range after {
+		f := &after[i]
+		if f.Outcome == judge.Bad && f.Rule == was.Rule && f.Root == was.Root && before[f.ID] == nil && len(f.Places) > 0 && slices.Equal(paths(f.Places), paths(was.Places)) {
+			return f
+		}
+	}
+	return nil
 }
 
 func outcomes(findings []judge.Finding) map[string]*judge.Finding {
@@ -105,7 +128,7 @@ func drop(plan []*mending, bad []worse) bool {
 	}
 	for _, w := range bad {
 		blamed := func(s *step) bool {
-			return s.Root == w.root && slices.ContainsFunc(s.Files, func(p string) bool { return slices.Contains(w.paths, p) })
+			return cmp.Or(s.Root, "system") == w.root && slices.ContainsFunc(s.Files, func(p string) bool { return slices.Contains(w.paths, p) })
 		}
 		proof := slices.ContainsFunc(applied, blamed)
 		if !proof {

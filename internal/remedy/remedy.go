@@ -52,6 +52,8 @@ type Task struct {
 	All     *fact.Set   // everything that was found
 	Orders  *Orders     // what cannot be done in the tree
 
+	Verifier func(name string) ([]byte, error) // as [Options] has it
+
 	said []string
 }
 

@@ -29,6 +29,10 @@ type Options struct {
 	Rules map[string]*judge.Rule
 	Fixes []Fix
 
+	// Verifier returns a file of the verifier of updates that a fix puts into the image: the
+	// program of an architecture, the maker's key. Nil where there is none.
+	Verifier func(name string) ([]byte, error)
+
 	// Choose says whether a fix may be applied, and who agreed; else why not. Nil applies
 	// what needs no clinical decision.
 	Choose func(f *Fix, of *judge.Finding) (yes bool, words string)
@@ -76,8 +80,14 @@ func Run(ctx context.Context, in firmware.Input, o Options) (*Result, error) {
 	if err := r.acquit(ctx, plan); err != nil {
 		return nil, err
 	}
+	was, after := outcomes(before.Findings), outcomes(r.After.Findings)
 	for _, m := range plan {
 		holds := m.active()
+		if f, still := after[m.finding.ID]; holds == nil && len(m.steps) > 0 &&
+			(still && f.Outcome == judge.Good || !still && moved(m.finding, was, r.After.Findings) == nil) {
+			m.steps[0].closed()
+			holds = m.steps[0]
+		}
 		for _, s := range m.steps {
 			if s != holds && s.Why == "" {
 				s.refuse(holds.Fix + " is enough")
@@ -145,6 +155,12 @@ type step struct {
 	failed  string   // what the copy was judged to be, where the fix did not hold
 }
 
+// closed notes that what was done for other findings closed this one, too.
+func (s *step) closed() {
+	s.Why, s.Changes, s.Files = "", []string{"closed by what was done for other findings"}, nil
+	s.Stands, s.Proof, s.After = true, Judged, judge.Good
+}
+
 func (s *step) refuse(why string) {
 	s.Why, s.Stands, s.Proof, s.After = cmp.Or(why, "it did not hold"), false, "", ""
 }
@@ -200,7 +216,7 @@ func (r *Result) attempt(ctx context.Context, plan []*mending) error {
 	}
 	for _, m := range plan {
 		for s := m.active(); s != nil; s = m.active() {
-			if r.apply(s, m.finding, trees[m.finding.Root]) {
+			if r.apply(s, m.finding, trees[cmp.Or(m.finding.Root, "system")]) { // what is about the device is mended in its system
 				break
 			}
 		}
@@ -220,7 +236,7 @@ func (r *Result) apply(s *step, f *judge.Finding, trees []*Tree) bool {
 	refused := errors.New("its root is no file system")
 	for _, t := range trees {
 		before := t.mark()
-		task := &Task{Tree: t, Finding: f, Rule: r.opts.Rules[f.Rule], Facts: factsOf(&r.Before.Facts, f), All: &r.Before.Facts, Orders: &r.Orders}
+		task := &Task{Tree: t, Finding: f, Rule: r.opts.Rules[f.Rule], Facts: factsOf(&r.Before.Facts, f), All: &r.Before.Facts, Orders: &r.Orders, Verifier: r.opts.Verifier}
 		err := s.fix.Apply(task)
 		if err == nil && len(task.said) == 0 {
 			err = ErrNoAnchor

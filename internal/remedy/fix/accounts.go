@@ -19,7 +19,10 @@ var lockAccount = remedy.Fix{
 func applyLockAccount(t *remedy.Task) error {
 	for _, a := range of[*fact.Account](t) {
 		if a.Store != "system" {
-			return none("%s: an account of %s has no lock that is known", a.Name, a.Store)
+			if err := dropLogin(t, a); err != nil {
+				return err
+			}
+			continue
 		}
 		n, err := colon(t, a, func(field []string, shadow bool) bool {
 			if len(field) < 2 || strings.HasPrefix(field[1], "!") || !shadow && field[1] == "x" {
@@ -51,7 +54,11 @@ var requireNewPassword = remedy.Fix{
 func applyRequireNewPassword(t *remedy.Task) error {
 	for _, a := range of[*fact.Account](t) {
 		if a.Store != "system" {
-			return none("%s: how %s asks for a new password is not known", a.Name, a.Store)
+			if err := dropLogin(t, a); err != nil {
+				return err
+			}
+			t.Say("%s of %s: provisioning writes the entry with the unit's own password", a.Name, a.Store)
+			continue
 		}
 		n, err := colon(t, a, func(field []string, shadow bool) bool {
 			if !shadow || len(field) < 3 {
@@ -123,4 +130,54 @@ func colon(t *remedy.Task, a *fact.Account, change func(field []string, shadow b
 		total += n
 	}
 	return total, nil
+}
+
+// stores are the programs that keep a login on a line of its own, NAME:PASSWORD ..., or on
+// two, NAME and PASSWORD, in files that hold nothing else: without its line nobody gets in.
+var stores = map[string]bool{
+	"htpasswd": true, "lighttpd": true, "mosquitto": true, "vsftpd": true, "samba": true, "proftpd": true, "pure-ftpd": true, "dovecot": true,
+	"nginx": true, "apache": true,
+}
+
+// dropLogin takes the login of an account out of the file that a program keeps.
+func dropLogin(t *remedy.Task, a *fact.Account) error {
+	if !stores[a.Store] {
+		return none("%s: an account of %s has no lock that is known", a.Name, a.Store)
+	}
+	done := false
+	for _, p := range a.Places {
+		line, ok := lineAt(t, p)
+		if !ok {
+			continue
+		}
+		name := p
+		name.Line--
+		above, _ := lineAt(t, name)
+		pair := !strings.Contains(line, ":") && above == a.Name
+		if !pair && !strings.HasPrefix(line, a.Name+":") {
+			continue
+		}
+		text, err := t.Text(p.Path)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		entry := line + "\n"
+		if pair {
+			entry = above + "\n" + entry
+		}
+		if head, rest, found := strings.Cut("\n"+text, "\n"+entry); found {
+			if err := t.Write(p.Path, []byte(strings.TrimPrefix(head+"\n"+rest, "\n")), 0o600); err != nil {
+				return err
+			}
+		}
+		t.Say("%s: the login of %s is taken out", p.Path, a.Name)
+		done = true
+	}
+	if !done {
+		return none("%s: no line of its own keeps the login in %s", a.Name, a.Store)
+	}
+	return nil
 }

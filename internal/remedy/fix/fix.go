@@ -16,16 +16,32 @@ import (
 
 // fixes is every fix, by its id.
 var fixes = []remedy.Fix{
+	addFirewall,
+	bindLoopback,
+	confineService,
 	disableRule,
 	disableService,
+	dropPrivileges,
+	enableClinicalTLS,
+	enableLockout,
+	enableLogging,
+	enableRateLimit,
+	enableTLS,
+	enableTime,
+	enableVerification,
+	extractSecret,
 	lockAccount,
+	provisionKey,
 	regenerateKey,
 	removeAccount,
+	removeAuthorized,
 	removeFile,
 	requireNewPassword,
 	restrictMode,
 	setBootEnvironment,
+	setMountOption,
 	setSetting,
+	wrapSignedUpdate,
 }
 
 // All returns every fix.

@@ -3,6 +3,7 @@ package fix_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -26,6 +27,8 @@ import (
 	"github.com/vesalius-project/vesalius/internal/remedy/fix"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware"
 )
+
+var update = flag.Bool("update", false, "write what each sample's tree is afterwards into it")
 
 // TestFixes runs each fix over its samples: testdata/ID/*.txtar. A sample's comment holds
 // lines "mends RULE" (the finding of the rule turns good) and "refuses RULE" (the fix
@@ -99,6 +102,7 @@ func sample(t *testing.T, file string, f remedy.Fix, judger *judge.Judge, rules 
 	opening := image.Options{Formats: format.All(), Budget: budget.New(budget.Limits{})}
 	res, err := remedy.Run(context.Background(), firmware.Input{Name: "sample", Nodes: nodes}, remedy.Options{
 		Image: opening, Rules: rules, Fixes: []remedy.Fix{f}, Choose: func(*remedy.Fix, *judge.Finding) (bool, string) { return true, "J. Doe" },
+		Verifier: func(name string) ([]byte, error) { return []byte(name + "\n"), nil },
 		Examine: func(ctx context.Context, in firmware.Input) (*remedy.Exam, error) {
 			o := image.Options{Formats: format.All(), Budget: budget.New(budget.Limits{})}
 			r, err := firmware.Examine(ctx, in, firmware.Options{Image: o, At: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})
@@ -158,10 +162,63 @@ func sample(t *testing.T, file string, f remedy.Fix, judger *judge.Judge, rules 
 			}
 		}
 	}
+	if *update {
+		rewriteSample(t, file, a, nodes, res.Trees)
+		return mends
+	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("the tree afterwards: -want +got:\n%s", diff)
 	}
 	return mends
+}
+
+// rewriteSample writes what the tree is afterwards into a sample: to be read before it is kept.
+func rewriteSample(t *testing.T, file string, a *txtar.Archive, nodes []*image.Node, trees []*remedy.Tree) {
+	t.Helper()
+	a.Files = slices.DeleteFunc(a.Files, func(f txtar.File) bool {
+		return strings.HasPrefix(f.Name, "after ") || strings.HasPrefix(f.Name, "gone ")
+	})
+	was := map[string]string{}
+	for _, n := range nodes {
+		if n.Kind != image.Dir {
+			was[n.Path] = show(n, content(t, n))
+		}
+	}
+	for _, tree := range trees {
+		if tree.Root.Role != "system" {
+			continue
+		}
+		var walk func(dir string)
+		walk = func(dir string) {
+			for _, name := range tree.List(dir) {
+				p := path.Join(dir, name)
+				n := tree.Entry(p)
+				if n.Kind == image.Dir {
+					walk(p)
+					continue
+				}
+				now := show(n, content(t, n))
+				if now != was[p] {
+					head := fmt.Sprintf("after %s %04o", p, n.Mode)
+					if n.UID != 0 || n.GID != 0 {
+						head += fmt.Sprintf(" %d:%d", n.UID, n.GID)
+					}
+					if n.Kind == image.Symlink {
+						head = "after " + p + " -> " + n.Target
+					}
+					a.Files = append(a.Files, txtar.File{Name: head, Data: content(t, n)})
+				}
+				delete(was, p)
+			}
+		}
+		walk("/")
+	}
+	for _, p := range slices.Sorted(maps.Keys(was)) {
+		a.Files = append(a.Files, txtar.File{Name: "gone " + p})
+	}
+	if err := os.WriteFile(file, txtar.Format(a), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // node reads the head of a sample's file.

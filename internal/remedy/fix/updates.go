@@ -48,3 +48,33 @@ var disableRule = remedy.Fix{
 		return nil
 	},
 }
+
+var removeAuthorized = remedy.Fix{
+	ID:     "remove-authorized-key",
+	Title:  "Take the key out of those that are let in",
+	Care:   remedy.Review,
+	Breaks: "logins with that key: remote maintenance, scripts of other systems",
+	Test:   "how service technicians get in, and that nothing else used the key",
+	Apply: func(t *remedy.Task) error {
+		done := 0
+		for _, k := range of[*fact.Key](t) {
+			for _, p := range k.Places {
+				if k.Use != "ssh-authorized" {
+					continue
+				}
+				ok, err := statement(t, p, func(string) ([]string, bool) { return nil, true })
+				if err != nil {
+					return err
+				}
+				if ok {
+					done++
+					t.Say("%s:%d: the key is taken out", p.Path, p.Line)
+				}
+			}
+		}
+		if done == 0 {
+			return none("no line of authorized_keys is the key's")
+		}
+		return nil
+	},
+}
