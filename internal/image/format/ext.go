@@ -242,7 +242,7 @@ func (x *extFS) firstMeta() int64 {
 // descBlock returns where the block of group descriptors of the given index lies.
 func (x *extFS) descBlock(i int64) int64 {
 	if i < x.firstMeta() {
-		return x.first + 1 + i
+		return 1024/x.block + 1 + i // behind the superblock: bigalloc counts from block 0 also in small ones
 	}
 	group := i * (x.block / x.descSize)
 	at := x.first + group*x.perGroup

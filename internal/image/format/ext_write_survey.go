@@ -166,10 +166,16 @@ func (e *extWriter) surveyNames() error {
 		}
 		var inner error
 		dirs := uint32(2)
+		here := map[string]bool{}
 		err = e.entriesOf(dir, func(x extEntry) bool {
 			if x.ino == 0 || x.name == "." || x.name == ".." {
 				return true
 			}
+			if _, err := join("/", x.name); err != nil || here[x.name] {
+				inner = extDamaged("directory inode %d: the name %q occurs twice, or is none", dir, x.name)
+				return false
+			}
+			here[x.name] = true
 			var child extInode
 			if child, inner = e.inodeAt(x.ino); inner != nil {
 				return false

@@ -3,6 +3,7 @@ package format_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -230,6 +231,126 @@ func TestRebuildExt(t *testing.T) {
 			}
 			have := listing(t, l)
 			rebuildExt(t, all, file, clear, map[string]string{"/": have["/"], "/lost+found": have["/lost+found"]})
+		})
+	}
+}
+
+// TestRebuildExtNames holds what becomes of files with several names: one that is
+// changed leaves the others, and where all are changed alike they stay one file.
+func TestRebuildExtNames(t *testing.T) {
+	t.Parallel()
+	needExt(t)
+	dir := t.TempDir()
+	tree, file := filepath.Join(dir, "tree"), filepath.Join(dir, "x.img")
+	sampleTree(t, tree)
+	data := mkext(t, tree, file, "16M", "-t", "ext4", "-b", "1024")
+	l := layerOf(t, open(t, image.BytesBlob(data)), "ext")
+	text := image.BytesBlob([]byte("another content"))
+	for _, c := range []struct {
+		name  string
+		edit  func(n *image.Node) image.Edit
+		paths []string
+		files int // that stand behind the two names afterwards
+	}{
+		{"one mode", func(n *image.Node) image.Edit { n.Mode = 0o600; return image.Edit{Node: n, Same: true} }, []string{"/bin/hard"}, 2},
+		{"both modes", func(n *image.Node) image.Edit { n.Mode = 0o600; return image.Edit{Node: n, Same: true} }, []string{"/bin/hard", "/bin/same"}, 1},
+		{"one content", func(n *image.Node) image.Edit { n.Data, n.Size = text, text.Size(); return image.Edit{Node: n} }, []string{"/bin/same"}, 2},
+		{"both contents", func(n *image.Node) image.Edit { n.Data, n.Size = text, text.Size(); return image.Edit{Node: n} }, []string{"/bin/hard", "/bin/same"}, 1},
+		{"one goes", func(*image.Node) image.Edit { return image.Edit{} }, []string{"/bin/same"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			want := listing(t, l)
+			var edits []image.Edit
+			for _, n := range l.Nodes {
+				if !slices.Contains(c.paths, n.Path) {
+					continue
+				}
+				x := *n
+				e := c.edit(&x)
+				e.Path = n.Path
+				edits = append(edits, e)
+				switch {
+				case e.Node == nil:
+					delete(want, n.Path)
+				case e.Same:
+					want[n.Path] = strings.Replace(want[n.Path], "file 0755", "file 0600", 1)
+				default:
+					want[n.Path] = fmt.Sprintf("file 0755 %d:%d 0:0 \"\" map[] %d %x", n.UID, n.GID, text.Size(), digest([]byte("another content")))
+				}
+			}
+			all := rebuildExt(t, data, filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".img"), edits, want)
+			files := map[uint64]bool{}
+			for i, n := range layerOf(t, open(t, image.BytesBlob(all)), "ext").Nodes {
+				if n.Path == "/bin/hard" || n.Path == "/bin/same" {
+					key := n.Inode
+					if key == 0 {
+						key = 1<<40 + uint64(i)
+					}
+					files[key] = true
+				}
+			}
+			if len(files) != c.files {
+				t.Errorf("%d files stand behind the names, want %d", len(files), c.files)
+			}
+		})
+	}
+}
+
+// TestRebuildExtRefused holds what is not written, and that the reason is said.
+func TestRebuildExtRefused(t *testing.T) {
+	t.Parallel()
+	needExt(t)
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	sampleTree(t, tree)
+	debugfs := func(commands ...string) func(t *testing.T, file string) {
+		return func(t *testing.T, file string) {
+			for _, c := range commands {
+				if out, err := exec.Command(tool("debugfs"), "-w", "-R", c, file).CombinedOutput(); err != nil {
+					t.Fatalf("debugfs %s: %v: %s", c, err, out)
+				}
+			}
+		}
+	}
+	big := bytes.Repeat([]byte("a content that has no room"), 1<<20)
+	for _, c := range []struct {
+		name    string
+		options []string
+		harm    func(t *testing.T, file string)
+		edit    image.Edit
+		want    string
+	}{
+		{"journal", nil, debugfs("feature needs_recovery"), image.Edit{Path: "/etc/secret"}, "its journal holds writes that are still to be done"},
+		{"bigalloc", []string{"-O", "bigalloc", "-C", "4096"}, nil, image.Edit{Path: "/etc/secret"}, "clusters of blocks (bigalloc)"},
+		{"quota", []string{"-O", "quota"}, nil, image.Edit{Path: "/etc/secret"}, "quotas"},
+		{"inline", []string{"-O", "inline_data", "-I", "256"}, nil, image.Edit{Path: "/etc/passwd", Node: &image.Node{Mode: 0o644, Size: 1, Data: image.BytesBlob([]byte("x"))}}, "inline_data"},
+		{"links", nil, debugfs("set_inode_field /etc/secret links_count 5"), image.Edit{Path: "/etc/passwd"}, "has 1 names, and says 5"},
+		{"free", nil, debugfs("freei /etc/secret"), image.Edit{Path: "/etc/passwd"}, "free inodes"},
+		{"full", nil, nil, image.Edit{Path: "/etc/new", Node: &image.Node{Mode: 0o644, Size: int64(len(big)), Data: image.BytesBlob(big)}}, "no free block is left"},
+		{"name", nil, nil, image.Edit{Path: "/etc/" + strings.Repeat("x", 256), Node: &image.Node{Mode: 0o644}}, "is no file name"},
+		{"directory", nil, nil, image.Edit{Path: "/none/new", Node: &image.Node{Mode: 0o644}}, "its directory is not there"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(dir, c.name+".img")
+			mkext(t, tree, file, "16M", append([]string{"-t", "ext4", "-b", "1024"}, c.options...)...)
+			if c.harm != nil {
+				c.harm(t, file)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(data))
+			_, _, err = image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{layerOf(t, im, "ext"): {c.edit}}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v, want %q", err, c.want)
+			}
+			if c.name != "directory" && c.name != "name" && !errors.Is(err, image.ErrReadOnly) {
+				t.Errorf("%v: is not ErrReadOnly", err)
+			}
+			t.Log(err)
 		})
 	}
 }
