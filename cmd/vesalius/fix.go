@@ -25,6 +25,7 @@ import (
 	"github.com/vesalius-project/vesalius/internal/image/format"
 	"github.com/vesalius-project/vesalius/internal/judge"
 	"github.com/vesalius-project/vesalius/internal/remedy"
+	"github.com/vesalius-project/vesalius/internal/remedy/control"
 	"github.com/vesalius-project/vesalius/internal/remedy/fix"
 	"github.com/vesalius-project/vesalius/internal/wall"
 	"github.com/vesalius-project/vesalius/internal/witness/firmware"
@@ -40,6 +41,7 @@ type fixCommand struct {
 	Verifier string `placeholder:"DIR" type:"existingdir" help:"Directory of the verifier of updates (make verifier) and the maker's key update.pub, with which a home-made updater is made to check signatures."`
 
 	gate
+	Design  string        `placeholder:"FILE" help:"device.yaml: what the maker intends; the controls are made by it."`
 	Form    string        `short:"f" default:"text" placeholder:"FORM" help:"Form of the report."`
 	At      string        `placeholder:"DATE" help:"The date of the assessment, as 2026-11-24 (default: SOURCE_DATE_EPOCH, else now)."`
 	Quiet   bool          `short:"q" help:"Show no progress."`
@@ -159,12 +161,18 @@ func (c *fixCommand) deliver(g *gated, job fixJob, r *fixResult, dir string) (*d
 	d := &dossier.Dossier{Schema: dossier.Schema, At: g.at, Tool: tool(g.rules)}
 	d.Facts, d.Coverage, d.Gaps, d.Layers = r.After.Facts, r.After.Coverage, r.After.Gaps, r.After.Layers
 	d.Inputs = []dossier.Input{{Name: job.Scan.Name, SHA256: r.After.SHA256, Size: r.After.Size, Witness: fact.Firmware}}
+	if err := (&scanCommand{Design: c.Design}).papers(d); err != nil {
+		return nil, err
+	}
 	if err := g.judge(d); err != nil {
 		return nil, err
 	}
 	d.Remedies = r.Remedies
 	d.Run = dossier.Run{Walls: r.After.Walls, Limits: dossier.LimitsOf(budget.New(job.Scan.Limits).Limits())}
 	d.Sort()
+	if err := writeControls(filepath.Join(dir, "controls"), control.Input{Facts: &d.Facts, Findings: d.Findings}); err != nil {
+		return nil, err
+	}
 	return d, writeFile(filepath.Join(dir, "fixed.dossier.json"), d.Write)
 }
 

@@ -59,6 +59,7 @@ type world struct {
 type commands struct {
 	Scan       scanCommand       `cmd:"" help:"Open a firmware image, an archive or a directory, and say what is really inside."`
 	Fix        fixCommand        `cmd:"" help:"Mend what can be mended on a copy of an image, judge the copy, and deliver what holds."`
+	Controls   controlsCommand   `cmd:"" help:"Make firewall rules and a list of flows for a device that cannot be changed: what may pass, and nothing else."`
 	Diff       diffCommand       `cmd:"" help:"Say what changed between two releases: findings, components, services, accounts, secrets."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
