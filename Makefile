@@ -60,5 +60,5 @@ signatures-check:
 	$(GO) run ./internal/component/check
 
 docs:
-	$(GO) test ./internal/fact ./internal/image/format ./internal/setting/daemon ./internal/component/signature ./internal/advisory/support ./internal/advisory/feed ./internal/judge/rulebook ./internal/dossier -run Current -update
+	$(GO) test ./internal/fact ./internal/image/format ./internal/setting/daemon ./internal/component/signature ./internal/advisory/support ./internal/advisory/feed ./internal/judge/rulebook ./internal/judge/questionnaire ./internal/dossier -run Current -update
 	$(GO) test ./internal/report -update

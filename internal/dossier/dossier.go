@@ -182,7 +182,7 @@ type Claim struct {
 	Form     string   `json:"form"`
 	Question string   `json:"question"`
 	Answer   string   `json:"answer"`
-	Verdict  string   `json:"verdict"` // confirmed, contradicted, not shown
+	Verdict  string   `json:"verdict"` // confirmed, contradicted, understated, not shown
 	Because  string   `json:"because,omitzero"`
 	Findings []string `json:"findings,omitempty"` // ids
 }

@@ -382,6 +382,8 @@ type Claim struct {
 	Answer   string `json:"answer,omitzero"` // yes, no, na, note, blank
 	Raw      string `json:"raw,omitzero"`
 	Note     string `json:"note,omitzero"`
+	Verdict  string `json:"verdict,omitzero"` // confirmed, contradicted, understated, not shown, not checkable: by the judge
+	Because  string `json:"because,omitzero"` // the verdict in words
 }
 
 // Kind and Key of each: the table of keys in doc/facts.md is made from these.

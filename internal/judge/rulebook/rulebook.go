@@ -52,9 +52,32 @@ type carried struct {
 
 // Load returns the rules that come with the program, by id.
 func Load() ([]*judge.Rule, error) {
-	var all []carried
-	if err := json.Unmarshal(compiled, &all); err != nil {
+	rules, err := Unpack(compiled)
+	if err != nil {
 		return nil, fmt.Errorf("rules.json: %w", err)
+	}
+	return rules, nil
+}
+
+// Pack writes rules with their checked expressions (see [judge.Check]), one a line, so that
+// a change shows.
+func Pack(rules []*judge.Rule) ([]byte, error) {
+	lines := make([]string, len(rules))
+	for i, r := range rules {
+		b, err := json.Marshal(carried{*r, r.Checked})
+		if err != nil {
+			return nil, err
+		}
+		lines[i] = string(b)
+	}
+	return []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n"), nil
+}
+
+// Unpack reads what [Pack] wrote.
+func Unpack(data []byte) ([]*judge.Rule, error) {
+	var all []carried
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
 	}
 	rules := make([]*judge.Rule, len(all))
 	for i := range all {

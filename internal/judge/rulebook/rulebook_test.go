@@ -2,7 +2,6 @@ package rulebook
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -129,15 +128,11 @@ func TestCompiledCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		var lines []string // one for each rule: a change shows
-		for _, r := range want {
-			b, err := json.Marshal(carried{*r, r.Checked})
-			if err != nil {
-				t.Fatal(err)
-			}
-			lines = append(lines, string(b))
+		b, err := Pack(want)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := os.WriteFile("rules.json", []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
+		if err := os.WriteFile("rules.json", b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return // the program that runs now still carries the old one
