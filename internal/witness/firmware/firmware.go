@@ -12,6 +12,7 @@
 package firmware
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -140,10 +141,30 @@ func Examine(ctx context.Context, in Input, o Options) (*Result, error) {
 		}
 		res.Facts.Merge(&r.Facts)
 	}
+	oneKernel(&res.Facts)
 	res.Gaps = c.gaps(im, res.Roots)
 	res.Coverage = coverage(source, res.Roots, res.Gaps)
 	res.Facts.Sort()
 	return res, nil
+}
+
+// oneKernel makes one component of a kernel that lies in a partition of its own and of its
+// modules in the system that it starts: where both have the same version it is the
+// system's.
+func oneKernel(facts *fact.Set) {
+	facts.Component = slices.DeleteFunc(facts.Component, func(loose *fact.Component) bool {
+		if loose.Name != "linux" || loose.Root != "loose" || loose.Version == "" {
+			return false
+		}
+		for _, of := range facts.Component {
+			if of.Name == "linux" && of.Root == "system" && of.Version == loose.Version {
+				of.Places = append(of.Places, loose.Places...)
+				of.Digest, of.Why = cmp.Or(loose.Digest, of.Digest), cmp.Or(loose.Why, of.Why)
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // run lets the inspectors of a stage look at the root side by side, each with a view of
