@@ -4,13 +4,14 @@
 # make bench-advisories   those of doc/performance-advisories.md (VESALIUS_ADVISORIES=DIR:FILE... of feeds)
 # make verifier   the verifier of updates that "vesalius fix --verifier" puts into images
 # make fuzz    a short run of every fuzz target (FUZZTIME=30s each)
+# make remedies   what fixes do to the replicas: doc/remedies.md
 # make accuracy, make signatures-check   the measurements of doc/accuracy*.md
 
 GO       ?= go
 FUZZTIME ?= 20s
 export CGO_ENABLED = 0
 
-.PHONY: build verifier check lint test setup bench bench-advisories fuzz accuracy signatures-check docs
+.PHONY: build verifier check lint test setup bench bench-advisories fuzz accuracy remedies signatures-check docs
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o vesalius ./cmd/vesalius
@@ -56,9 +57,12 @@ accuracy:
 	$(GO) test ./internal/advisory/unit -run TestTruth -count=1 -accuracy $(CURDIR)/doc/accuracy-units.md
 	$(GO) test ./internal/advisory/accuracy -run PageCurrent -count=1 -accuracy $(CURDIR)/doc/accuracy-advisories.md
 
+remedies:
+	$(GO) test ./examples -run TestRemedies -count=1 -remedies $(CURDIR)/doc/remedies.md
+
 signatures-check:
 	$(GO) run ./internal/component/check
 
 docs:
-	$(GO) test ./internal/fact ./internal/image/format ./internal/setting/daemon ./internal/component/signature ./internal/advisory/support ./internal/advisory/feed ./internal/judge/rulebook ./internal/judge/questionnaire ./internal/dossier -run Current -update
+	$(GO) test ./internal/fact ./internal/image/format ./internal/setting/daemon ./internal/component/signature ./internal/advisory/support ./internal/advisory/feed ./internal/judge/rulebook ./internal/judge/questionnaire ./internal/remedy/fix ./internal/dossier -run Current -update
 	$(GO) test ./internal/report -update

@@ -41,6 +41,7 @@ var fixes = []remedy.Fix{
 	setBootEnvironment,
 	setMountOption,
 	setSetting,
+	strip,
 	wrapSignedUpdate,
 }
 
