@@ -10,14 +10,15 @@ import (
 )
 
 var cpio = &image.Format{
-	Name:   "cpio",
-	Title:  "cpio archive (newc, crc, odc)",
-	Class:  "archive",
-	Where:  "initial file systems of Linux, SWUpdate images, packages",
-	Spec:   "Linux Documentation/driver-api/early-userspace/buffer-format.rst, POSIX.1-1997 pax",
-	Limits: "checksums of the crc form are not compared",
-	Magic:  []image.Magic{{Offset: 0, Bytes: "070701"}, {Offset: 0, Bytes: "070702"}, {Offset: 0, Bytes: "070707"}},
-	Open:   openCpio,
+	Name:    "cpio",
+	Title:   "cpio archive (newc, crc, odc)",
+	Class:   "archive",
+	Where:   "initial file systems of Linux, SWUpdate images, packages",
+	Spec:    "Linux Documentation/driver-api/early-userspace/buffer-format.rst, POSIX.1-1997 pax",
+	Limits:  "checksums of the crc form are not compared. Not written: the form odc, and archives without their end mark",
+	Magic:   []image.Magic{{Offset: 0, Bytes: "070701"}, {Offset: 0, Bytes: "070702"}, {Offset: 0, Bytes: "070707"}},
+	Open:    openCpio,
+	Rebuild: rebuildCpio,
 }
 
 var cpioOld = &image.Format{

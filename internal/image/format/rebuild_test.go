@@ -3,7 +3,9 @@ package format_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -335,5 +337,123 @@ func TestRebuildUBI(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestRebuildCpio holds the same for initial file systems, by cpio itself.
+func TestRebuildCpio(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("cpio"); err != nil {
+		t.Skip("cpio is not installed")
+	}
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	sampleTree(t, tree)
+	for _, form := range []string{"newc", "crc"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command("sh", "-c", "find . | sort | cpio -o --quiet --reproducible -R 0:0 -H "+form)
+			cmd.Dir = tree
+			data, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := open(t, image.BytesBlob(data))
+			l := layerOf(t, im, "cpio")
+			want := listing(t, l)
+			edits, change := someEdits(l)
+			change(want)
+			// The entry that has the content of a file with two names goes, and a directory.
+			edits = append(edits, image.Edit{Path: "/bin/same"}, image.Edit{Path: "/share/d3"})
+			for p := range want {
+				if p == "/bin/same" || strings.HasPrefix(p, "/share/d3") {
+					delete(want, p)
+				}
+			}
+			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := open(t, b)
+			if len(after.Gaps) > 0 {
+				t.Errorf("gaps: %v", after.Gaps)
+			}
+			if diff := cmp.Diff(want, listing(t, layerOf(t, after, "cpio"))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			all, err := io.ReadAll(b.Reader())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(all, []byte("8c1fe59ab2")) {
+				t.Error("what was removed is still in the bytes")
+			}
+			if len(all)%512 != 0 {
+				t.Errorf("%d bytes are no whole records", len(all))
+			}
+			out := filepath.Join(dir, form)
+			if err := os.Mkdir(out, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"-i", "-d", "--quiet"}, {"-i", "--quiet", "--only-verify-crc"}} {
+				if args[2] == "--only-verify-crc" && form != "crc" {
+					continue
+				}
+				cmd = exec.Command("cpio", args...)
+				cmd.Dir, cmd.Stdin = out, bytes.NewReader(all)
+				if text, err := cmd.CombinedOutput(); err != nil || bytes.Contains(text, []byte("checksum")) {
+					t.Fatalf("cpio %v: %v: %s", args, err, text)
+				}
+			}
+			hard, err := os.ReadFile(filepath.Join(out, "bin/hard"))
+			if err != nil || len(hard) != 300_001 {
+				t.Errorf("cpio: %v, %d bytes", err, len(hard))
+			}
+		})
+	}
+}
+
+// TestRebuildTRX holds that a part changes where it lies and that the checksum is right.
+func TestRebuildTRX(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("mksquashfs"); err != nil {
+		t.Skip("mksquashfs is not installed: squashfs-tools")
+	}
+	dir := t.TempDir()
+	sampleTree(t, filepath.Join(dir, "tree"))
+	root := filepath.Join(dir, "root.sqfs")
+	if out, err := exec.Command("mksquashfs", filepath.Join(dir, "tree"), root, "-all-root", "-no-progress", "-quiet").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	part, err := os.ReadFile(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := append(make([]byte, 64), part...)
+	data = append(data, make([]byte, 64<<10)...)
+	copy(data, "HDR0")
+	data[14] = 1
+	for i, v := range map[int]uint32{4: uint32(len(data)), 16: 64} {
+		binary.LittleEndian.PutUint32(data[i:], v)
+	}
+	binary.LittleEndian.PutUint32(data[8:], ^crc32.ChecksumIEEE(data[12:]))
+	im := open(t, image.BytesBlob(data))
+	l := layerOf(t, im, "squashfs")
+	if sum := layerOf(t, im, "trx").Attributes["checksum"]; sum != "right" {
+		t.Fatalf("checksum %s before", sum)
+	}
+	want := listing(t, l)
+	edits, change := someEdits(l)
+	change(want)
+	b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := open(t, b)
+	if sum := layerOf(t, after, "trx").Attributes["checksum"]; sum != "right" || b.Size() != int64(len(data)) {
+		t.Errorf("checksum %s, %d bytes, want %d", sum, b.Size(), len(data))
+	}
+	if diff := cmp.Diff(want, listing(t, layerOf(t, after, "squashfs"))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -1,8 +1,10 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"slices"
 	"strconv"
 
@@ -11,13 +13,14 @@ import (
 )
 
 var trx = &image.Format{
-	Name:  "trx",
-	Title: "TRX firmware container",
-	Class: "boot",
-	Where: "devices built on Broadcom and Atheros router boards: access points, gateways",
-	Spec:  "OpenWrt firmware-utils, trx.c. Attributes: version, flags, checksum (right, wrong). Its parts are named p1 to p4",
-	Magic: []image.Magic{{Offset: 0, Bytes: "HDR0"}},
-	Open:  openTRX,
+	Name:    "trx",
+	Title:   "TRX firmware container",
+	Class:   "boot",
+	Where:   "devices built on Broadcom and Atheros router boards: access points, gateways",
+	Spec:    "OpenWrt firmware-utils, trx.c. Attributes: version, flags, checksum (right, wrong). Its parts are named p1 to p4",
+	Magic:   []image.Magic{{Offset: 0, Bytes: "HDR0"}},
+	Open:    openTRX,
+	Rebuild: rebuildTRX,
 }
 
 func openTRX(in *image.Input) (*image.Content, error) {
@@ -69,4 +72,42 @@ func openTRX(in *image.Input) (*image.Content, error) {
 		return nil, fmt.Errorf("no part: %w", image.ErrNot)
 	}
 	return c, nil
+}
+
+// rebuildTRX replaces parts where they lie, with the checksum that is then right.
+func rebuildTRX(w io.Writer, in *image.Input, c *image.Changes) ([]string, error) {
+	content, err := openTRX(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(content.Gaps) > 0 {
+		return nil, fmt.Errorf("damaged: %s: %w", content.Gaps[0].Why, image.ErrReadOnly)
+	}
+	sum := crc32.NewIEEE()
+	if err := inPlace(&behind{sum, 12}, in, content.Parts, c); err != nil {
+		return nil, err
+	}
+	h, err := in.View(0, 12)
+	if err != nil {
+		return nil, err
+	}
+	h = bytes.Clone(h)
+	put32(h[8:], ^sum.Sum32())
+	if _, err := w.Write(h); err != nil {
+		return nil, err
+	}
+	return nil, inPlace(&behind{w, 12}, in, content.Parts, c)
+}
+
+// behind leaves out the first bytes.
+type behind struct {
+	w    io.Writer
+	skip int
+}
+
+func (b *behind) Write(p []byte) (int, error) {
+	k := min(b.skip, len(p))
+	b.skip -= k
+	n, err := b.w.Write(p[k:])
+	return k + n, err
 }
