@@ -35,10 +35,10 @@ type fixCommand struct {
 	Image string `arg:"" help:"Firmware image, archive, disk image or directory; or example:NAME."`
 	Out   string `short:"o" required:"" placeholder:"DIR" help:"Where to write the mended image, the differences, the overlays and the proof; it is made and must not exist."`
 
-	Only   []string `placeholder:"FIX" help:"Apply only these fixes."`
-	Except []string `placeholder:"FIX" help:"Apply all but these fixes."`
-	Agree  []string `sep:"none" placeholder:"FIX=NAME" help:"Apply a fix that may touch care, because the named person has decided so."`
-	Verifier string `placeholder:"DIR" type:"existingdir" help:"Directory of the verifier of updates (make verifier) and the maker's key update.pub, with which a home-made updater is made to check signatures."`
+	Only     []string `placeholder:"FIX" help:"Apply only these fixes."`
+	Except   []string `placeholder:"FIX" help:"Apply all but these fixes."`
+	Agree    []string `sep:"none" placeholder:"FIX=NAME" help:"Apply a fix that may touch care, because the named person has decided so."`
+	Verifier string   `placeholder:"DIR" type:"existingdir" help:"Directory of the verifier of updates (make verifier) and the maker's key update.pub, with which a home-made updater is made to check signatures."`
 
 	gate
 	Design  string        `placeholder:"FILE" help:"device.yaml: what the maker intends; the controls are made by it."`
@@ -145,7 +145,7 @@ func (c *fixCommand) Run(w *world) error {
 	if err := os.Rename(part, c.Out); err != nil {
 		return err
 	}
-	return o.write(w, form, d)
+	return o.write(w, form, d, nil)
 }
 
 // knownFix refuses the name of a fix that there is not.

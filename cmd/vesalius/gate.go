@@ -42,8 +42,9 @@ func (o *output) form() (report.Form, error) {
 	return f, nil
 }
 
-// write writes the dossier and the report. Files are written whole or not at all.
-func (o *output) write(w *world, form report.Form, d *dossier.Dossier) error {
+// write writes the dossier and the report, which may say what changed since another one.
+// Files are written whole or not at all.
+func (o *output) write(w *world, form report.Form, d *dossier.Dossier, change *dossier.Difference) error {
 	d.Sort()
 	if o.Redact {
 		var err error
@@ -57,6 +58,7 @@ func (o *output) write(w *world, form report.Form, d *dossier.Dossier) error {
 		}
 	}
 	options := o.options(w)
+	options.Change = change
 	if o.To != "" {
 		return writeFile(o.To, func(out io.Writer) error { return form.Write(out, d, options) })
 	}
@@ -229,19 +231,44 @@ func (g *gated) verdict(d *dossier.Dossier) error {
 // vulnerable counts the vulnerabilities that affect a component and are bad enough, and
 // says what else than known exploitation that is.
 func (g *gated) vulnerable(d *dossier.Dossier) (n int, what string) {
-	level := dossier.Rank(g.FailOnVulnerability) // -1: only what is exploited
-	switch {
-	case g.FailOnVulnerability == "none" || g.FailOnVulnerability == "default" && g.FailOn == "none":
-		return 0, ""
-	case level >= 0:
-		what = ", or of severity " + g.FailOnVulnerability + " or worse"
-	}
 	for _, m := range d.Matches {
-		if rank := dossier.Rank(m.Severity); m.Status == advisory.Vulnerable && (m.KEV || rank >= 0 && rank <= level) {
+		if g.severe(m) {
 			n++
 		}
 	}
+	if dossier.Rank(g.FailOnVulnerability) >= 0 {
+		what = ", or of severity " + g.FailOnVulnerability + " or worse"
+	}
 	return n, what
+}
+
+// severe reports whether a vulnerability affects its component and is bad enough.
+func (g *gated) severe(m advisory.Match) bool {
+	if g.FailOnVulnerability == "none" || g.FailOnVulnerability == "default" && g.FailOn == "none" {
+		return false
+	}
+	level, rank := dossier.Rank(g.FailOnVulnerability), dossier.Rank(m.Severity) // -1: only what is exploited
+	return m.Status == advisory.Vulnerable && (m.KEV || rank >= 0 && rank <= level)
+}
+
+// news is the error that ends a command which found something bad that was not there
+// before.
+func (g *gated) news(change *dossier.Difference) error {
+	findings, matches := 0, 0
+	for _, c := range change.Findings {
+		if g.FailOn != "none" && c.Change == dossier.Added && c.After == judge.Bad && dossier.Rank(c.Finding.Severity) <= dossier.Rank(g.FailOn) {
+			findings++
+		}
+	}
+	for _, c := range change.Matches {
+		if c.After == advisory.Vulnerable && g.severe(c.Match) {
+			matches++
+		}
+	}
+	if findings+matches > 0 {
+		return badError{fmt.Sprintf("new since the baseline: %d bad findings of severity %s or worse, %d vulnerabilities", findings, g.FailOn, matches)}
+	}
+	return nil
 }
 
 // tool names this program and the rules it asks.

@@ -43,7 +43,7 @@ func (c *judgeCommand) Run(w *world) error {
 	if err := g.judge(d); err != nil {
 		return err
 	}
-	if err := c.write(w, form, d); err != nil {
+	if err := c.write(w, form, d, nil); err != nil {
 		return err
 	}
 	return g.verdict(d)

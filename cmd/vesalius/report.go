@@ -16,5 +16,5 @@ func (c *reportCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return c.write(w, form, d)
+	return c.write(w, form, d, nil)
 }

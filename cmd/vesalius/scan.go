@@ -33,6 +33,8 @@ type scanCommand struct {
 	Cache   string   `placeholder:"DIR" help:"Where to keep what was seen of contents, so that the next scan reads only what changed (default: the user's cache directory)."`
 	NoCache bool     `help:"Keep nothing, and use nothing that was kept."`
 
+	Baseline string `placeholder:"FILE" help:"Dossier of the release before: only what is new against it decides the exit code, and SARIF says what is new, unchanged and absent."`
+
 	MaxBytes    bytesFlag     `placeholder:"SIZE" help:"Bytes that opening may produce (default 16G)."`
 	MaxFiles    int64         `placeholder:"N" help:"Entries of all trees (default 5000000)."`
 	MaxFileSize bytesFlag     `placeholder:"SIZE" help:"Bytes of one file or stream (default 16G)."`
@@ -53,33 +55,69 @@ func (c *scanCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	var was *dossier.Dossier
+	if c.Baseline != "" {
+		if c.Policy != "" {
+			return called("--baseline and --policy: a policy judges the whole device, not what is new: ask one of them (the command judge asks a policy of the dossier)")
+		}
+		if c.Redact {
+			return called("--baseline and --redact: what changed would tell what is left out")
+		}
+		if was, err = readDossier(c.Baseline); err != nil {
+			return err
+		}
+	}
+	d, g, blind := c.scan(w, at)
+	if d == nil {
+		return blind
+	}
+	d.Sort()
+	var change *dossier.Difference
+	if was != nil {
+		change = dossier.Compare(was, d)
+	}
+	if err := c.write(w, form, d, change); err != nil {
+		return err
+	}
+	if blind != nil {
+		return blind
+	}
+	if change != nil {
+		return g.news(change)
+	}
+	return g.verdict(d)
+}
+
+// scan opens and judges the input. Where nothing was recognised in it there is an error
+// and a dossier of the gaps; at every other error there is none.
+func (c *scanCommand) scan(w *world, at time.Time) (*dossier.Dossier, *gated, error) {
 	job, input, err := c.open(at)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	files := scanFiles{input: input}
 	defer func() { files.close() }()
 	if files.spill, err = temporary(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if files.learned, err = temporary(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	memory, err := c.remember(w, &job, &files)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if c.Extract != "" {
 		if err := os.Mkdir(c.Extract, 0o755); err != nil {
-			return called("--extract: %w", err)
+			return nil, nil, called("--extract: %w", err)
 		}
 		if job.Extract, err = filepath.Abs(c.Extract); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	d := &dossier.Dossier{Schema: dossier.Schema, At: at}
 	if err := c.papers(d); err != nil {
-		return err
+		return nil, nil, err
 	}
 
 	started := time.Now()
@@ -92,7 +130,7 @@ func (c *scanCommand) Run(w *world) error {
 	r, scanErr := wait()
 	show.done()
 	if err := cmp.Or(err, scanErr); err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer g.close()
 	d.Tool = tool(g.rules)
@@ -106,7 +144,7 @@ func (c *scanCommand) Run(w *world) error {
 	d.Inputs = append(d.Inputs, dossier.Input{Name: job.Name, SHA256: r.SHA256, Size: job.Size, Witness: fact.Firmware, Part: c.Part})
 	d.Layers = r.Layers
 	if err := g.judge(d); err != nil {
-		return err
+		return nil, nil, err
 	}
 	d.Run = dossier.Run{
 		Walls: r.Walls, Limits: dossier.LimitsOf(budget.New(job.Limits).Limits()), Spent: dossier.Spent{Bytes: r.Bytes, Files: r.Files},
@@ -116,13 +154,10 @@ func (c *scanCommand) Run(w *world) error {
 			{Step: "judge", Milliseconds: time.Since(scanned).Milliseconds()},
 		},
 	}
-	if err := c.write(w, form, d); err != nil {
-		return err
-	}
 	if r.Recognised == 0 {
-		return fmt.Errorf("%s: no file system, archive or firmware was recognised in it: nothing could be judged", job.Name)
+		return d, g, fmt.Errorf("%s: no file system, archive or firmware was recognised in it: nothing could be judged", job.Name)
 	}
-	return g.verdict(d)
+	return d, g, nil
 }
 
 // open opens the input.

@@ -21,8 +21,12 @@ type DifferenceForm struct {
 	write func(w io.Writer, d *dossier.Difference, o Options) error
 }
 
-// Write writes the difference in the form.
-func (f DifferenceForm) Write(w io.Writer, d *dossier.Difference, o Options) error {
+// Write writes the difference in the form; is is the newer dossier.
+func (f DifferenceForm) Write(w io.Writer, d *dossier.Difference, is *dossier.Dossier, o Options) error {
+	if f.write == nil {
+		o.Change = d
+		return sarif.Write(w, is, o)
+	}
 	return f.write(w, d, o)
 }
 
@@ -32,6 +36,7 @@ var differenceForms = []DifferenceForm{
 	{"markdown", "what changed, for a pull request", differenceMarkdown},
 	{"html", "what changed, as one page", differenceHTML},
 	{"json", "all of it, for programs", func(w io.Writer, d *dossier.Difference, _ Options) error { return dossier.Encode(w, d) }},
+	{"sarif", "the newer one as SARIF 2.1.0, with what is new, unchanged and absent", nil},
 }
 
 // DifferenceForms returns every form of a difference.

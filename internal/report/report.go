@@ -30,10 +30,12 @@ func (f Form) Write(w io.Writer, d *dossier.Dossier, o Options) error {
 	return f.write(w, d, o)
 }
 
-// Options say how a form is written. Forms for machines look at none of them.
+// Options say how a form is written. Forms for machines look at none of them, but for
+// Change.
 type Options struct {
-	Color bool // the reader is a terminal that shows colours
-	Width int  // columns of the terminal; 0 is 80
+	Color  bool                // the reader is a terminal that shows colours
+	Width  int                 // columns of the terminal; 0 is 80
+	Change *dossier.Difference // what changed up to this dossier: SARIF then says of each result whether it is new; may be nil
 }
 
 // forms, in the order in which they are offered.

@@ -98,6 +98,7 @@ type sarifResult struct {
 	Index        int               `json:"ruleIndex"`
 	Kind         string            `json:"kind"`
 	Level        string            `json:"level"`
+	State        string            `json:"baselineState,omitempty"` // 3.27.24
 	Message      sarifText         `json:"message"`
 	Locations    []sarifLocation   `json:"locations,omitempty"`
 	Fingerprints map[string]string `json:"partialFingerprints"`
@@ -123,7 +124,7 @@ type sarifLogical struct {
 	Name string `json:"fullyQualifiedName"`
 }
 
-func writeSARIF(w io.Writer, d *dossier.Dossier, _ Options) error {
+func writeSARIF(w io.Writer, d *dossier.Dossier, o Options) error {
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{
 			Name: cmp.Or(clean(d.Tool.Name), "vesalius"), Version: clean(d.Tool.Version), InformationURI: home, Rules: []sarifRule{},
@@ -146,33 +147,84 @@ func writeSARIF(w io.Writer, d *dossier.Dossier, _ Options) error {
 		run.Artifacts = append(run.Artifacts, a)
 	}
 	rules := map[string]int{}
-	for _, f := range d.Findings {
-		if f.Outcome == judge.Good {
-			continue
-		}
-		i, ok := rules[f.Rule]
+	rule := func(id string, make func() sarifRule) int {
+		i, ok := rules[id]
 		if !ok {
 			i = len(run.Tool.Driver.Rules)
-			rules[f.Rule] = i
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRuleOf(ruleOf(d, f), f.Severity))
+			rules[id] = i
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, make())
 		}
-		run.Results = append(run.Results, sarifResultOf(f, i))
+		return i
+	}
+	finding := func(f *judge.Finding, state string) {
+		r := sarifResultOf(f, rule(f.Rule, func() sarifRule { return sarifRuleOf(ruleOf(d, f), f.Severity) }))
+		r.State = state
+		run.Results = append(run.Results, r)
+	}
+	match := func(m *advisory.Match, state string) {
+		r := sarifMatch(m, rule("\x00"+m.Advisory, func() sarifRule { return sarifVulnerability(m) }))
+		r.State = state
+		run.Results = append(run.Results, r)
+	}
+	states := sarifStates(o.Change)
+	for _, f := range d.Findings {
+		if f.Outcome != judge.Good {
+			finding(f, states.finding(f))
+		}
 	}
 	for _, m := range matches(d) {
-		if m.Status != advisory.Vulnerable && m.Status != advisory.Unclear {
-			continue
+		if m.Status == advisory.Vulnerable || m.Status == advisory.Unclear {
+			match(m.Match, states.match(m.Match))
 		}
-		i, ok := rules["\x00"+m.Advisory]
-		if !ok {
-			i = len(run.Tool.Driver.Rules)
-			rules["\x00"+m.Advisory] = i
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifVulnerability(m.Match))
+	}
+	if o.Change != nil {
+		for _, c := range o.Change.Findings {
+			if c.Change == dossier.Mended {
+				finding(c.Finding, "absent")
+			}
 		}
-		run.Results = append(run.Results, sarifMatch(m.Match, i))
+		for _, c := range o.Change.Matches {
+			if c.Change == dossier.Mended {
+				match(&c.Match, "absent")
+			}
+		}
 	}
 	return dossier.Encode(w, sarifLog{
 		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
 	})
+}
+
+// sarifState knows what of a dossier is new; it knows nothing where nothing was compared.
+type sarifState struct {
+	compared bool
+	changes  map[string]string
+}
+
+func sarifStates(change *dossier.Difference) sarifState {
+	s := sarifState{compared: change != nil, changes: map[string]string{}}
+	if change == nil {
+		return s
+	}
+	words := map[string]string{dossier.Added: "new", dossier.Changed: "updated"}
+	for _, c := range change.Findings {
+		s.changes[c.Finding.ID] = words[c.Change]
+	}
+	for _, c := range change.Matches {
+		s.changes[matchKey(&c.Match)] = words[c.Change]
+	}
+	return s
+}
+
+func matchKey(m *advisory.Match) string { return m.Root + "\x00" + m.Component + "\x00" + m.Advisory }
+
+func (s sarifState) finding(f *judge.Finding) string { return s.of(f.ID) }
+func (s sarifState) match(m *advisory.Match) string  { return s.of(matchKey(m)) }
+
+func (s sarifState) of(key string) string {
+	if !s.compared {
+		return ""
+	}
+	return cmp.Or(s.changes[key], "unchanged")
 }
 
 func sarifRuleOf(r *judge.Rule, severity string) sarifRule {

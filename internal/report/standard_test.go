@@ -121,6 +121,23 @@ func TestSARIF(t *testing.T) {
 	}
 }
 
+// TestSARIFAgainstABaseline holds that each result says what became of it, in the standard's
+// words.
+func TestSARIFAgainstABaseline(t *testing.T) {
+	t.Parallel()
+	const id = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+	s := schema(t, id, map[string][]byte{id: sarifSchema(t)})
+	d, none := dossiers()["rich"], &dossier.Dossier{Schema: dossier.Schema}
+	for want, c := range map[string][2]*dossier.Dossier{"new": {none, d}, "unchanged": {d, d}, "absent": {d, none}} {
+		text := write(t, "sarif", c[1], report.Options{Change: dossier.Compare(c[0], c[1])})
+		valid(t, s, text)
+		results, states := strings.Count(text, `"ruleIndex"`), strings.Count(text, `"baselineState": "`+want+`"`)
+		if results == 0 || states != results {
+			t.Errorf("%d of %d results are %s", states, results, want)
+		}
+	}
+}
+
 func checkSARIF(t *testing.T, run *sarif.Run, d *dossier.Dossier) {
 	t.Helper()
 	open := 0
