@@ -40,12 +40,16 @@ var strip = remedy.Fix{
 	},
 }
 
+// maxSections and maxNames bound what is stripped: programs have some forty sections, with
+// names of a few hundred bytes.
+const maxSections, maxNames = 1024, 1 << 16
+
 // stripELF returns a program without the sections that are not loaded: it keeps each byte
 // up to the end of what is loaded, and writes the table of sections again behind it.
 // Objects and modules, whose symbols are needed, are left alone.
 func stripELF(data []byte) ([]byte, bool) {
 	f, err := elf.NewFile(bytes.NewReader(data))
-	if err != nil || f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN || len(f.Progs) == 0 || len(f.Sections) == 0 {
+	if err != nil || f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN || len(f.Progs) == 0 || len(f.Sections) == 0 || len(f.Sections) > maxSections {
 		return nil, false
 	}
 	end := uint64(0)
@@ -75,7 +79,9 @@ func stripELF(data []byte) ([]byte, bool) {
 	for i, k := range keep {
 		if i > 0 {
 			at[i] = uint32(len(names)) //nolint:gosec // of a file below MaxFile
-			names = append(append(names, f.Sections[k].Name...), 0)
+			if names = append(append(names, f.Sections[k].Name...), 0); len(names) > maxNames {
+				return nil, false
+			}
 		}
 	}
 	own := uint32(len(names)) //nolint:gosec // as above
