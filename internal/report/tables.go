@@ -116,10 +116,17 @@ func risksTable(d *dossier.Dossier) pageTable {
 	return t
 }
 
+// remediesTable says what was closed, by what and proven how; and of what remains why, and
+// what protects it until it is mended.
 func remediesTable(d *dossier.Dossier) pageTable {
-	t := table("remedies", "Remedies", "Fixes that were applied to a copy, which was judged again.", "Fix:code", "Finding:code", "Before:short", "After:short", "Stands:short", "Changes:text")
+	t := table("remedies", "Remedies", "Fixes that were applied to a copy, which was judged again: what is closed, by what, proven how; and what remains, why, and the control for it.",
+		"Finding:code", "Fix:code", "Closed:short", "Before:short", "After:short", "Proof:short", "Changes:text", "Why it remains, and the control:text")
 	for _, r := range d.Remedies {
-		t.row(clean(r.Fix), clean(r.Finding), clean(string(r.Before)), clean(string(r.After)), yesNo(fact.Say(r.Stands)), strings.Join(proses(r.Changes), "; "))
+		why := prose(r.Why)
+		if rule := d.Rules[r.Rule]; !r.Stands && rule != nil && len(rule.Control) > 0 {
+			why = strings.TrimPrefix(why+"; control: "+prose(strings.Join(rule.Control, ", ")), "; ")
+		}
+		t.row(cmp.Or(clean(r.Rule), clean(r.Finding)), clean(r.Fix), yesNo(fact.Say(r.Stands)), clean(string(r.Before)), clean(string(r.After)), clean(r.Proof), strings.Join(proses(r.Changes), "; "), why)
 	}
 	return t
 }
