@@ -167,6 +167,9 @@ func (g *gated) judge(d *dossier.Dossier) error {
 	if err := support.State(&d.Facts, g.at); err != nil {
 		return err
 	}
+	if err := judgeClaims(g.rules, d); err != nil {
+		return err
+	}
 	findings, err := g.judger.Judge(judge.Input{Facts: &d.Facts, Coverage: d.Coverage, Gaps: d.Gaps})
 	if err != nil {
 		return err

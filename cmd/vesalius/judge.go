@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/vesalius-project/vesalius/internal/dossier"
+	"github.com/vesalius-project/vesalius/internal/fact"
+	"github.com/vesalius-project/vesalius/internal/witness/claim"
 )
 
 type judgeCommand struct {
@@ -9,7 +11,8 @@ type judgeCommand struct {
 
 	output
 	gate
-	At string `placeholder:"DATE" help:"The date of the verdict, as 2026-11-24: exceptions expire against it (default: SOURCE_DATE_EPOCH, else now)."`
+	Claims []string `placeholder:"FILE" help:"A paper of the vendor (MDS2 form, SBOM, list of ports), to be held against what was found."`
+	At     string   `placeholder:"DATE" help:"The date of the verdict, as 2026-11-24: exceptions expire against it (default: SOURCE_DATE_EPOCH, else now)."`
 }
 
 // Run judges dossiers of one device together, anew, by the rules of today.
@@ -38,6 +41,11 @@ func (c *judgeCommand) Run(w *world) error {
 	d, err := dossier.Merge(list...)
 	if err != nil {
 		return calledError{err}
+	}
+	for _, p := range c.Claims {
+		if err := addPaper(d, p, fact.Claimed, claim.Read); err != nil {
+			return err
+		}
 	}
 	d.Tool, d.At = tool(g.rules), at
 	if err := g.judge(d); err != nil {

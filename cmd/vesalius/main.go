@@ -62,6 +62,7 @@ type commands struct {
 	Controls   controlsCommand   `cmd:"" help:"Make firewall rules and a list of flows for a device that cannot be changed: what may pass, and nothing else."`
 	Diff       diffCommand       `cmd:"" help:"Say what changed between two releases: findings, components, services, accounts, secrets."`
 	Judge      judgeCommand      `cmd:"" help:"Judge dossiers of one device together, by the rules and a policy."`
+	Claims     claimsCommand     `cmd:"" help:"Say what the vendor's papers claim, and what in them does not fit together; fill a form from evidence."`
 	Report     reportCommand     `cmd:"" help:"Make a report of a dossier."`
 	Risk       riskCommand       `cmd:"" help:"Say what the device can do to the patient, the data and the clinic, and ask what the facts cannot answer."`
 	Explain    explainCommand    `cmd:"" help:"Say why a rule matters and how to mend it, or what is known of a vulnerability."`

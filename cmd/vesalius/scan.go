@@ -25,7 +25,8 @@ type scanCommand struct {
 	output
 	gate
 	Design  string   `placeholder:"FILE" help:"device.yaml: what the maker intends."`
-	SBOM    []string `name:"sbom" placeholder:"FILE" help:"A declared SBOM (CycloneDX or SPDX, JSON), to be held against what is found."`
+	SBOM    []string `name:"sbom" placeholder:"FILE" help:"A declared SBOM (CycloneDX or SPDX), to be held against what is found."`
+	Claims  []string `placeholder:"FILE" help:"A paper of the vendor (MDS2 form, SBOM, list of ports), to be held against what is found."`
 	Part    string   `placeholder:"NAME" help:"Which image of the device it is (host, controller, radio ...)."`
 	Extract string   `placeholder:"DIR" help:"Write the files of every root below DIR, which is made and must not exist."`
 	At      string   `placeholder:"DATE" help:"The date of the assessment, as 2026-11-24 (default: SOURCE_DATE_EPOCH, else now)."`
@@ -241,32 +242,18 @@ func (c *scanCommand) remember(w *world, job *scanJob, files *scanFiles) (cache.
 
 // papers adds what the design and the vendor's papers say.
 func (c *scanCommand) papers(d *dossier.Dossier) error {
-	read := func(path string, w fact.Witness, state func(name string, data []byte) (fact.Set, error)) error {
-		data, err := readPaper(path)
-		if err != nil {
-			return err
-		}
-		set, err := state(filepath.Base(path), data)
-		if err != nil {
-			return called("%w", err)
-		}
-		d.Facts.Merge(&set)
-		d.Inputs = append(d.Inputs, dossier.Input{Name: filepath.Base(path), SHA256: digestOf(data), Size: int64(len(data)), Witness: w})
-		source := fact.Source{Witness: w, Input: filepath.Base(path)}
-		for _, k := range fact.Kinds() {
-			if len(set.Of(k)) > 0 {
-				d.Coverage = append(d.Coverage, fact.Coverage{Source: source, Kind: k, Level: "partial", Why: "only what the paper names"})
-			}
-		}
-		return nil
-	}
 	if c.Design != "" {
-		if err := read(c.Design, fact.Design, design.Read); err != nil {
+		if err := addPaper(d, c.Design, fact.Design, design.Read); err != nil {
 			return err
 		}
 	}
 	for _, p := range c.SBOM {
-		if err := read(p, fact.Claimed, claim.SBOM); err != nil {
+		if err := addPaper(d, p, fact.Claimed, claim.SBOM); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Claims {
+		if err := addPaper(d, p, fact.Claimed, claim.Read); err != nil {
 			return err
 		}
 	}

@@ -80,8 +80,9 @@ func componentOf(s *fact.Service) string {
 	return name
 }
 
-// declare states which ports, destinations and accounts the design names, where it names
-// any of that sort: a design without a list declares nothing and forbids nothing.
+// declare states which ports, destinations and accounts the design names, and which ports
+// a list of the vendor does, where they name any of that sort: a design without a list
+// declares nothing and forbids nothing.
 func declare(set *fact.Set) {
 	var ports, hosts, users []string
 	for _, d := range set.Device {
@@ -95,7 +96,12 @@ func declare(set *fact.Set) {
 		}
 	}
 	for _, s := range set.Service {
-		if port, ok := s.Port.Value(); ok && len(ports) > 0 && s.Source.Witness != fact.Design {
+		if port, ok := s.Port.Value(); ok && s.Source.Witness == fact.Claimed {
+			ports = append(ports, transport(s)+"/"+strconv.Itoa(port))
+		}
+	}
+	for _, s := range set.Service {
+		if port, ok := s.Port.Value(); ok && len(ports) > 0 && s.Source.Witness != fact.Design && s.Source.Witness != fact.Claimed {
 			s.Declared = fact.Say(slices.Contains(ports, transport(s)+"/"+strconv.Itoa(port)))
 		}
 	}

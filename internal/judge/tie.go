@@ -347,7 +347,7 @@ func (w *world) tiePorts() {
 	}
 	for _, v := range w.of(fact.KindService) {
 		s := v.fact.(*fact.Service)
-		if s.Source.Witness != fact.Design || !any {
+		if s.Source.Witness != fact.Design && s.Source.Witness != fact.Claimed || !any {
 			continue
 		}
 		port, _ := s.Port.Value()

@@ -338,10 +338,11 @@ func notes(open []judge.Finding) string {
 	return strings.Join(out, "; ")
 }
 
-// lower begins a title in lower case, unless it begins with a name in capitals.
+// lower begins a title in lower case, unless its first word is a name such as Wi-Fi or FTP.
 func lower(s string) string {
-	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' || strings.HasPrefix(s, "A ") {
-		return strings.ToLower(s[:1]) + s[1:]
+	first, _, _ := strings.Cut(s, " ")
+	if first == "" || strings.ContainsFunc(first[1:], func(r rune) bool { return r < 'a' || r > 'z' }) || slices.Contains([]string{"Telnet", "Bluetooth"}, first) {
+		return s
 	}
-	return s
+	return strings.ToLower(s[:1]) + s[1:]
 }

@@ -1,11 +1,15 @@
 // Package claim is the witness for what the vendor says: it reads the papers that come
 // with a device and states them as facts of the source claim.
 //
-// Today it reads software bills of materials: CycloneDX and SPDX as JSON. A component
-// that the paper names becomes a component fact, to be held against what was found.
+// It reads software bills of materials ([SBOM]: CycloneDX as JSON or XML, SPDX 2 as JSON or
+// tag-value), the MDS2 form ([MDS2]: CSV, JSON, XLSX) and lists of ports ([Ports]: CSV);
+// [Read] tells them apart. A component that a paper names becomes a component fact, an
+// answer a claim fact, a port a service fact, to be held against what was found. [Lint]
+// holds the answers of a form against each other. It judges nothing else.
 package claim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -49,10 +53,37 @@ const (
 	maxDepth      = 32
 )
 
-// SBOM states the components that a CycloneDX or SPDX document (JSON) declares. name is
-// the file's base name; errors name it.
+// Read states what a paper of any kind that the package knows says.
+func Read(name string, data []byte) (fact.Set, error) {
+	start := bytes.TrimLeft(bytes.TrimPrefix(data[:min(len(data), 4096)], []byte("\xef\xbb\xbf")), " \t\r\n")
+	switch {
+	case bytes.HasPrefix(start, []byte("{")):
+		var kind struct {
+			BOMFormat string `json:"bomFormat"`
+			SPDX      string `json:"spdxVersion"`
+		}
+		if json.Unmarshal(data, &kind) == nil && (kind.BOMFormat != "" || kind.SPDX != "") {
+			return SBOM(name, data)
+		}
+	case bytes.HasPrefix(start, []byte("<")), isTagValue(start):
+		return SBOM(name, data)
+	case !bytes.HasPrefix(start, []byte("[")) && isPorts(data):
+		return Ports(name, data)
+	}
+	return MDS2(name, data)
+}
+
+// SBOM states the components that a CycloneDX (JSON, XML) or SPDX 2 (JSON, tag-value)
+// document declares. name is the file's base name; errors name it.
 func SBOM(name string, data []byte) (fact.Set, error) {
 	var set fact.Set
+	start := bytes.TrimLeft(bytes.TrimPrefix(data[:min(len(data), 4096)], []byte("\xef\xbb\xbf")), " \t\r\n")
+	switch {
+	case bytes.HasPrefix(start, []byte("<")):
+		return cycloneXML(name, data)
+	case isTagValue(start):
+		return tagValue(name, data)
+	}
 	var kind struct {
 		BOMFormat string `json:"bomFormat"`
 		SPDX      string `json:"spdxVersion"`
@@ -97,7 +128,7 @@ func SBOM(name string, data []byte) (fact.Set, error) {
 			add(c, p.Name)
 		}
 	default:
-		return set, fmt.Errorf("%s: neither CycloneDX nor SPDX 2 as JSON", name)
+		return set, fmt.Errorf("%s: neither CycloneDX nor SPDX 2", name)
 	}
 	set.Sort()
 	return set, nil
