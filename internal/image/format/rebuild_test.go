@@ -148,6 +148,30 @@ func sampleTree(t *testing.T, dir string) {
 	}
 }
 
+// rebuild makes the edits of [someEdits] in the layer of a format, holds that the result
+// says what was asked for and that all else stays, and returns it.
+func rebuild(t *testing.T, data []byte, name string) (after *image.Image, whole []byte) {
+	t.Helper()
+	before := image.BytesBlob(data)
+	im := open(t, before)
+	l := layerOf(t, im, name)
+	want := listing(t, l)
+	edits, change := someEdits(l)
+	change(want)
+	b, _, err := image.Rebuild(context.Background(), im, before, map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after = open(t, b)
+	if diff := cmp.Diff(want, listing(t, layerOf(t, after, name))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if whole, err = io.ReadAll(b.Reader()); err != nil {
+		t.Fatal(err)
+	}
+	return after, whole
+}
+
 // TestRebuildSquashfs holds for each codec that an edited image says what was asked for,
 // that all else stays, that what was removed is gone from the bytes, and that the usual
 // tool reads it.
@@ -158,33 +182,23 @@ func TestRebuildSquashfs(t *testing.T) {
 	}
 	dir := t.TempDir()
 	sampleTree(t, filepath.Join(dir, "tree"))
-	for _, codec := range []string{"gzip", "xz", "lzo", "lz4", "zstd"} {
+	// In "plain" nothing is packed: what was removed would show in the bytes.
+	for _, codec := range []string{"gzip", "xz", "lzo", "lz4", "zstd", "plain"} {
 		t.Run(codec, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(dir, codec+".sqfs")
-			if out, err := exec.Command("mksquashfs", filepath.Join(dir, "tree"), file, "-comp", codec, "-all-root", "-no-progress", "-quiet").CombinedOutput(); err != nil {
+			args := []string{filepath.Join(dir, "tree"), file, "-all-root", "-no-progress", "-quiet", "-comp", codec}
+			if codec == "plain" {
+				args = append(args[:len(args)-2], "-noI", "-noD", "-noF")
+			}
+			if out, err := exec.Command("mksquashfs", args...).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
 			data, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			im := open(t, image.BytesBlob(data))
-			l := layerOf(t, im, "squashfs")
-			want := listing(t, l)
-			edits, change := someEdits(l)
-			change(want)
-			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "squashfs"))); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-			all, err := io.ReadAll(b.Reader())
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, all := rebuild(t, data, "squashfs")
 			if bytes.Contains(all, []byte("8c1fe59ab2")) {
 				t.Error("what was removed is still in the bytes")
 			}
@@ -219,22 +233,7 @@ func TestRebuildTar(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			im := open(t, image.BytesBlob(data))
-			l := layerOf(t, im, "tar")
-			want := listing(t, l)
-			edits, change := someEdits(l)
-			change(want)
-			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "tar"))); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-			all, err := io.ReadAll(b.Reader())
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, all := rebuild(t, data, "tar")
 			if bytes.Contains(all, []byte("8c1fe59ab2")) {
 				t.Error("what was removed is still in the bytes")
 			}
@@ -268,20 +267,9 @@ func TestRebuildStreams(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			im := open(t, image.BytesBlob(small))
-			l := layerOf(t, im, "tar")
-			want := listing(t, l)
-			edits, change := someEdits(l)
-			change(want)
-			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(small), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, listing(t, layerOf(t, open(t, b), "tar"))); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			_, all := rebuild(t, small, "tar")
 			cmd := exec.Command(c.tool, "-dc")
-			cmd.Stdin = b.Reader()
+			cmd.Stdin = bytes.NewReader(all)
 			out, err := cmd.Output()
 			if err != nil || bytes.Contains(out, []byte("8c1fe59ab2")) || !bytes.Contains(out, []byte("a large new file")) {
 				t.Errorf("%s -dc: %v, %d bytes", c.tool, err, len(out))
@@ -320,21 +308,9 @@ func TestRebuildUBI(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			im := open(t, image.BytesBlob(data))
-			l := layerOf(t, im, "squashfs")
-			want := listing(t, l)
-			edits, change := someEdits(l)
-			change(want)
-			b, _, err := image.Rebuild(context.Background(), im, image.BytesBlob(data), map[*image.Layer][]image.Edit{l: edits}, image.Options{Budget: budget.New(budget.Limits{})})
-			if err != nil {
-				t.Fatal(err)
-			}
-			after := open(t, b)
-			if len(after.Gaps) > 0 || b.Size() != int64(len(data)) {
-				t.Errorf("%d bytes, want %d; gaps %v", b.Size(), len(data), after.Gaps)
-			}
-			if diff := cmp.Diff(want, listing(t, layerOf(t, after, "squashfs"))); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
+			after, all := rebuild(t, data, "squashfs")
+			if len(after.Gaps) > 0 || len(all) != len(data) {
+				t.Errorf("%d bytes, want %d; gaps %v", len(all), len(data), after.Gaps)
 			}
 		})
 	}
