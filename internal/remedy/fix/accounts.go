@@ -17,27 +17,37 @@ var lockAccount = remedy.Fix{
 }
 
 func applyLockAccount(t *remedy.Task) error {
+	return lock(t, "locked", "", func(field []string, shadow bool) bool {
+		if len(field) < 2 || strings.HasPrefix(field[1], "!") || !shadow && field[1] == "x" {
+			return false
+		}
+		field[1] = "!" // the old hash goes as well: it would still be guessed
+		return true
+	})
+}
+
+// lock closes the accounts of a finding: those of the system as change says, those of a
+// program by taking their login out. done says what became of an account of the system,
+// then, where there is more to say, what becomes of one of a program.
+func lock(t *remedy.Task, done, then string, change func(field []string, shadow bool) bool) error {
 	for _, a := range of[*fact.Account](t) {
 		if a.Store != "system" {
 			if err := dropLogin(t, a); err != nil {
 				return err
 			}
+			if then != "" {
+				t.Say("%s of %s: %s", a.Name, a.Store, then)
+			}
 			continue
 		}
-		n, err := colon(t, a, func(field []string, shadow bool) bool {
-			if len(field) < 2 || strings.HasPrefix(field[1], "!") || !shadow && field[1] == "x" {
-				return false
-			}
-			field[1] = "!" // the old hash goes as well: it would still be guessed
-			return true
-		})
+		n, err := colon(t, a, change)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return none("%s: neither /etc/shadow nor /etc/passwd holds its password", a.Name)
+			return none("%s: neither /etc/shadow nor /etc/passwd holds a password of it that can be locked", a.Name)
 		}
-		t.Say("account %s: locked", a.Name)
+		t.Say("account %s: %s", a.Name, done)
 	}
 	return nil
 }
@@ -52,30 +62,14 @@ var requireNewPassword = remedy.Fix{
 }
 
 func applyRequireNewPassword(t *remedy.Task) error {
-	for _, a := range of[*fact.Account](t) {
-		if a.Store != "system" {
-			if err := dropLogin(t, a); err != nil {
-				return err
-			}
-			t.Say("%s of %s: provisioning writes the entry with the unit's own password", a.Name, a.Store)
-			continue
-		}
-		n, err := colon(t, a, func(field []string, shadow bool) bool {
+	return lock(t, "locked until its password is set; the next login must change it", "provisioning writes the entry with the unit's own password",
+		func(field []string, shadow bool) bool {
 			if !shadow || len(field) < 3 {
 				return false
 			}
 			field[1], field[2] = "!", "0" // set at the first login, which the site's provisioning unlocks
 			return true
 		})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return none("%s: has no line in /etc/shadow", a.Name)
-		}
-		t.Say("account %s: locked until its password is set; the next login must change it", a.Name)
-	}
-	return nil
 }
 
 var removeAccount = remedy.Fix{
